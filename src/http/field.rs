@@ -1,0 +1,152 @@
+//! Names and values of fields (RFC 9110 section 5).
+//!
+//! The parser checks every field and keeps the ones in this table: what the server never asks for
+//! is never stored. A new field is one row.
+
+macro_rules! names {
+    ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
+        /// A request field that this server reads.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Name {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Name {
+            /// The name that `text` spells, in any case; `None` for a field that nobody here reads.
+            pub fn of(text: &[u8]) -> Option<Name> {
+                $(if text.len() == $text.len() && text.eq_ignore_ascii_case($text.as_bytes()) {
+                    return Some(Name::$name);
+                })*
+                None
+            }
+        }
+    };
+}
+
+names! {
+    /// RFC 9110 section 7.2
+    Host = "host",
+    /// RFC 9110 section 7.6.1
+    Connection = "connection",
+    /// RFC 9110 section 8.6
+    ContentLength = "content-length",
+    /// RFC 9112 section 6.1
+    TransferEncoding = "transfer-encoding",
+    /// RFC 9110 section 10.1.1
+    Expect = "expect",
+    /// RFC 9110 section 10.1.3
+    Referer = "referer",
+    /// RFC 9110 section 10.1.5
+    UserAgent = "user-agent",
+    /// RFC 9110 section 12.5.3
+    AcceptEncoding = "accept-encoding",
+    /// RFC 9110 section 13.1.1
+    IfMatch = "if-match",
+    /// RFC 9110 section 13.1.2
+    IfNoneMatch = "if-none-match",
+    /// RFC 9110 section 13.1.3
+    IfModifiedSince = "if-modified-since",
+    /// RFC 9110 section 13.1.4
+    IfUnmodifiedSince = "if-unmodified-since",
+    /// RFC 9110 section 13.1.5
+    IfRange = "if-range",
+    /// RFC 9110 section 14.2
+    Range = "range",
+}
+
+/// Whether a byte may stand in a token (RFC 9110 section 5.6.2).
+pub fn is_token_byte(byte: u8) -> bool {
+    TOKEN[byte as usize]
+}
+
+/// Whether all of `text` is one token: at least one byte, all of them token bytes.
+pub fn is_token(text: &[u8]) -> bool {
+    !text.is_empty() && text.iter().all(|&byte| TOKEN[byte as usize])
+}
+
+/// Whether `text` may be a field value (RFC 9110 section 5.5): visible bytes, spaces, tabs and
+/// obs-text, no other control character.
+pub fn is_value(text: &[u8]) -> bool {
+    // No early exit: without one the compiler turns the loop into vector code.
+    !text.iter().fold(false, |bad, &byte| bad | ((byte < b' ') & (byte != b'\t')) | (byte == 0x7f))
+}
+
+/// Without the optional whitespace (spaces and tabs) at both ends.
+pub fn trim(mut text: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] = text {
+        text = rest;
+    }
+    while let [rest @ .., b' ' | b'\t'] = text {
+        text = rest;
+    }
+    text
+}
+
+/// The members of a comma-separated list, trimmed, empty ones left out (RFC 9110 section 5.6.1.2).
+///
+/// It knows no quoted strings: for lists of tokens, not for entity tags.
+pub fn members(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value.split(|&byte| byte == b',').map(trim).filter(|member| !member.is_empty())
+}
+
+const TOKEN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let marks = b"!#$%&'*+-.^_`|~";
+    let mut mark = 0;
+    while mark < marks.len() {
+        table[marks[mark] as usize] = true;
+        mark += 1;
+    }
+    table
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_in_any_case() {
+        assert_eq!(Name::of(b"Host"), Some(Name::Host));
+        assert_eq!(Name::of(b"IF-NONE-match"), Some(Name::IfNoneMatch));
+        assert_eq!(Name::of(b"Cookie"), None);
+        assert_eq!(Name::of(b""), None);
+    }
+
+    #[test]
+    fn tokens() {
+        // RFC 9110 section 5.6.2
+        for (text, expected) in [
+            (&b"GET"[..], true),
+            (b"!#$%&'*+-.^_`|~09azAZ", true),
+            (b"", false),
+            (b"a b", false),
+            (b"a:b", false),
+            (b"a\"", false),
+            (b"\x80", false),
+            (b"a\x7f", false),
+        ] {
+            assert_eq!(is_token(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn values() {
+        // RFC 9110 section 5.5
+        for byte in 0..=255u8 {
+            let expected = byte == b'\t' || (byte >= b' ' && byte != 0x7f);
+            assert_eq!(is_value(&[b'a', byte, b'b']), expected, "{byte:#x}");
+        }
+    }
+
+    #[test]
+    fn lists() {
+        let list: Vec<_> = members(b" a ,, b\t,c d, ").collect();
+        assert_eq!(list, [&b"a"[..], b"b", b"c d"]);
+        assert_eq!(members(b" , ,").count(), 0);
+    }
+}

@@ -1,0 +1,155 @@
+//! A request head, read: method, target, version, fields; does it ask to stay connected.
+//!
+//! It borrows the bytes that it was parsed from and copies nothing.
+
+use super::field::{self, Name};
+use super::parser::Span;
+
+/// A request method (RFC 9110 section 9, and PATCH of RFC 5789).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// The representation, please.
+    Get,
+    /// What GET would say, without the content.
+    Head,
+    /// A method with a name in RFC 9110 or 5789 that a static server does not allow.
+    Known,
+    /// CONNECT: its target has a form of its own.
+    Connect,
+    /// OPTIONS: its target may be `*`.
+    Options,
+    /// No method that we have heard of.
+    Unknown,
+}
+
+impl Method {
+    fn of(text: &[u8]) -> Method {
+        match text {
+            b"GET" => Method::Get,
+            b"HEAD" => Method::Head,
+            b"OPTIONS" => Method::Options,
+            b"CONNECT" => Method::Connect,
+            b"POST" | b"PUT" | b"DELETE" | b"TRACE" | b"PATCH" => Method::Known,
+            _ => Method::Unknown,
+        }
+    }
+}
+
+/// A complete request head.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// What is to be done.
+    pub method: Method,
+    /// The request target as it was sent (RFC 9112 section 3.2).
+    pub target: &'a [u8],
+    /// The minor version as it was sent, 0 to 9; everything above 1 is treated as 1.
+    pub minor: u8,
+    method_text: &'a [u8],
+    fields: &'a [(Name, Span)],
+    bytes: &'a [u8],
+}
+
+impl<'a> Request<'a> {
+    pub(super) fn new(
+        method: Span,
+        target: Span,
+        minor: u8,
+        fields: &'a [(Name, Span)],
+        bytes: &'a [u8],
+    ) -> Self {
+        let method_text = method.of(bytes);
+        Request {
+            method: Method::of(method_text),
+            target: target.of(bytes),
+            minor,
+            method_text,
+            fields,
+            bytes,
+        }
+    }
+
+    /// The values of all lines of a field, trimmed, in their order.
+    pub fn values(&self, name: Name) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let bytes = self.bytes;
+        let lines = self.fields.iter().filter(move |(found, _)| *found == name);
+        lines.map(move |(_, span)| field::trim(span.of(bytes)))
+    }
+
+    /// The value of a field's first line.
+    pub fn value(&self, name: Name) -> Option<&'a [u8]> {
+        self.values(name).next()
+    }
+
+    /// Whether the field is there at all.
+    pub fn has(&self, name: Name) -> bool {
+        self.fields.iter().any(|(found, _)| *found == name)
+    }
+
+    /// The request line as it was sent, in its three parts: for the access log.
+    pub fn line(&self) -> (&'a [u8], &'a [u8], u8) {
+        (self.method_text, self.target, self.minor)
+    }
+
+    /// Whether the connection is to be kept after the reply (RFC 9112 section 9.3).
+    pub fn is_persistent(&self) -> bool {
+        let mut keep = self.minor >= 1;
+        for option in self.values(Name::Connection).flat_map(field::members) {
+            if option.eq_ignore_ascii_case(b"close") {
+                return false;
+            }
+            keep |= option.eq_ignore_ascii_case(b"keep-alive");
+        }
+        keep
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::parser::Parser;
+
+    #[test]
+    fn persistence() {
+        // RFC 9112 section 9.3
+        for (head, expected) in [
+            ("GET / HTTP/1.1\r\nHost: a\r\n\r\n", true),
+            ("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", false),
+            ("GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, CLOSE\r\n\r\n", false),
+            ("GET / HTTP/1.1\r\nHost: a\r\nConnection: a\r\nconnection: close\r\n\r\n", false),
+            ("GET / HTTP/1.0\r\n\r\n", false),
+            ("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", true),
+            ("GET / HTTP/1.0\r\nConnection: keep-alive, close\r\n\r\n", false),
+            ("GET / HTTP/1.3\r\nHost: a\r\n\r\n", true),
+        ] {
+            let mut parser = Parser::new();
+            let request = parser.advance(head.as_bytes()).unwrap().unwrap();
+            assert_eq!(request.is_persistent(), expected, "{head:?}");
+        }
+    }
+
+    #[test]
+    fn methods() {
+        for (text, expected) in [
+            ("GET", Method::Get),
+            ("HEAD", Method::Head),
+            ("get", Method::Unknown), // RFC 9110 section 9.1: case-sensitive
+            ("POST", Method::Known),
+            ("PATCH", Method::Known),
+            ("OPTIONS", Method::Options),
+            ("BREW", Method::Unknown),
+        ] {
+            assert_eq!(Method::of(text.as_bytes()), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn values_are_trimmed_and_in_order() {
+        let head = b"GET / HTTP/1.1\r\nIf-Match: \"a\" \r\nX: y\r\nif-match:\t\"b\"\r\n\r\n";
+        let mut parser = Parser::new();
+        let request = parser.advance(head).unwrap().unwrap();
+        let values: Vec<_> = request.values(Name::IfMatch).collect();
+        assert_eq!(values, [&b"\"a\""[..], b"\"b\""]);
+        assert_eq!(request.value(Name::Range), None);
+        assert!(!request.has(Name::Range));
+    }
+}

@@ -1,0 +1,85 @@
+//! A response head -> bytes (RFC 9112 section 4). The only code that knows how a header line is written.
+
+use super::date;
+use super::status::Status;
+
+/// The product name that every response carries (RFC 9110 section 10.2.4).
+pub const SERVER: &str = "Otuserver";
+
+/// What the response says of the connection (RFC 9110 section 7.6.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Connection {
+    /// Nothing: HTTP/1.1 goes on.
+    Implied,
+    /// It goes on although the client speaks HTTP/1.0.
+    KeepAlive,
+    /// It ends after this response.
+    Close,
+}
+
+/// The lines that all responses of one second share, rendered once.
+#[derive(Clone, Debug)]
+pub struct Preamble(Vec<u8>);
+
+impl Preamble {
+    /// `Server` and `Date` for a second since 1970.
+    pub fn new(now: u64) -> Preamble {
+        let mut lines = Vec::new();
+        field(&mut lines, "Server", SERVER);
+        field(&mut lines, "Date", date::format(now));
+        Preamble(lines)
+    }
+}
+
+/// Appends one field line.
+pub fn field(out: &mut Vec<u8>, name: &str, value: impl AsRef<[u8]>) {
+    for part in [name.as_bytes(), b": ", value.as_ref(), b"\r\n"] {
+        out.extend_from_slice(part);
+    }
+}
+
+/// Appends a whole head: status line, preamble, connection, the given blocks of field lines, empty line.
+pub fn head(
+    out: &mut Vec<u8>,
+    status: Status,
+    preamble: &Preamble,
+    connection: Connection,
+    blocks: [&[u8]; 2],
+) {
+    let connection = match connection {
+        Connection::Implied => "",
+        Connection::KeepAlive => "Connection: keep-alive\r\n",
+        Connection::Close => "Connection: close\r\n",
+    };
+    out.extend_from_slice(status.line().as_bytes());
+    out.extend_from_slice(&preamble.0);
+    out.extend_from_slice(connection.as_bytes());
+    out.extend_from_slice(blocks[0]);
+    out.extend_from_slice(blocks[1]);
+    out.extend_from_slice(b"\r\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn heads() {
+        let preamble = Preamble::new(784_111_777);
+        let mut block = Vec::new();
+        field(&mut block, "Content-Length", "5");
+        for (connection, line) in [
+            (Connection::Implied, ""),
+            (Connection::KeepAlive, "Connection: keep-alive\r\n"),
+            (Connection::Close, "Connection: close\r\n"),
+        ] {
+            let mut out = Vec::new();
+            head(&mut out, Status::Ok, &preamble, connection, [&block, b"A: b\r\n"]);
+            let expected = format!(
+                "HTTP/1.1 200 OK\r\nServer: Otuserver\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n{line}\
+                 Content-Length: 5\r\nA: b\r\n\r\n"
+            );
+            assert_eq!(String::from_utf8(out).unwrap(), expected);
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Status codes and their reason phrases (RFC 9110 section 15): one row a code.
+//!
+//! Only the codes that this server sends are here.
+
+macro_rules! statuses {
+    ($($(#[$doc:meta])* $name:ident = $code:literal $reason:literal,)*) => {
+        /// A status code that this server sends.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        #[repr(u16)]
+        pub enum Status {
+            $($(#[$doc])* $name = $code,)*
+        }
+
+        impl Status {
+            /// Every status, in the order of the codes.
+            pub const ALL: &'static [Status] = &[$(Status::$name,)*];
+
+            /// The reason phrase.
+            pub fn reason(self) -> &'static str {
+                match self {
+                    $(Status::$name => $reason,)*
+                }
+            }
+
+            /// The status line with its line end, as HTTP/1.1 sends it.
+            pub fn line(self) -> &'static str {
+                match self {
+                    $(Status::$name => concat!("HTTP/1.1 ", $code, " ", $reason, "\r\n"),)*
+                }
+            }
+        }
+    };
+}
+
+statuses! {
+    /// The representation follows.
+    Ok = 200 "OK",
+    /// One or several ranges of the representation follow.
+    PartialContent = 206 "Partial Content",
+    /// A directory was asked for without its closing slash.
+    MovedPermanently = 301 "Moved Permanently",
+    /// The client's copy is still the current one.
+    NotModified = 304 "Not Modified",
+    /// The request is malformed.
+    BadRequest = 400 "Bad Request",
+    /// The file is there but may not be read.
+    Forbidden = 403 "Forbidden",
+    /// Nothing has this name.
+    NotFound = 404 "Not Found",
+    /// The method is known and not allowed.
+    MethodNotAllowed = 405 "Method Not Allowed",
+    /// The client refuses every coding that there is.
+    NotAcceptable = 406 "Not Acceptable",
+    /// The request did not arrive in time.
+    RequestTimeout = 408 "Request Timeout",
+    /// `If-Match` or `If-Unmodified-Since` is false.
+    PreconditionFailed = 412 "Precondition Failed",
+    /// The request target is longer than the server reads.
+    UriTooLong = 414 "URI Too Long",
+    /// No asked range overlaps the representation.
+    RangeNotSatisfiable = 416 "Range Not Satisfiable",
+    /// An expectation other than `100-continue`.
+    ExpectationFailed = 417 "Expectation Failed",
+    /// The head is longer, or has more fields, than the server reads.
+    RequestHeaderFieldsTooLarge = 431 "Request Header Fields Too Large",
+    /// Reading the file failed.
+    InternalServerError = 500 "Internal Server Error",
+    /// The method or the transfer coding is unknown.
+    NotImplemented = 501 "Not Implemented",
+    /// The server has no descriptor left to serve with.
+    ServiceUnavailable = 503 "Service Unavailable",
+    /// The major version is not 1.
+    HttpVersionNotSupported = 505 "HTTP Version Not Supported",
+}
+
+impl Status {
+    /// The number.
+    pub fn code(self) -> u16 {
+        self as u16
+    }
+
+    /// Whether it tells of a failure (4xx and 5xx).
+    pub fn is_error(self) -> bool {
+        self.code() >= 400
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Status;
+
+    #[test]
+    fn the_line_holds_code_and_reason() {
+        for &status in Status::ALL {
+            assert_eq!(status.line(), format!("HTTP/1.1 {} {}\r\n", status.code(), status.reason()));
+        }
+    }
+}
