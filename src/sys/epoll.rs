@@ -1,0 +1,118 @@
+//! epoll, level-triggered (epoll(7)).
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+
+use super::check;
+
+/// What a descriptor is watched for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interest {
+    /// Bytes, a connection or the end of the input.
+    Readable,
+    /// The same, and of several workers that wait for it one is woken, not all.
+    ReadableExclusive,
+    /// Room to send.
+    Writable,
+}
+
+impl Interest {
+    fn bits(self) -> u32 {
+        (match self {
+            Interest::Readable => libc::EPOLLIN,
+            Interest::ReadableExclusive => libc::EPOLLIN | libc::EPOLLEXCLUSIVE,
+            Interest::Writable => libc::EPOLLOUT,
+        }) as u32
+    }
+}
+
+/// A set of watched descriptors.
+#[derive(Debug)]
+pub struct Epoll(OwnedFd);
+
+impl Epoll {
+    /// An empty set.
+    ///
+    /// # Errors
+    /// The system's, when there are too many descriptors.
+    pub fn new() -> io::Result<Epoll> {
+        // SAFETY: the call takes no pointer.
+        let descriptor = check(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })?;
+        // SAFETY: the kernel has just made this descriptor for us and nobody else has it.
+        Ok(Epoll(unsafe { OwnedFd::from_raw_fd(descriptor) }))
+    }
+
+    /// Watches a descriptor; `token` comes back with its events.
+    ///
+    /// # Errors
+    /// The system's, when it is watched already or memory is short.
+    pub fn add(&self, descriptor: impl AsFd, token: u64, interest: Interest) -> io::Result<()> {
+        self.control(libc::EPOLL_CTL_ADD, descriptor, token, interest)
+    }
+
+    /// Watches a descriptor for something else.
+    ///
+    /// # Errors
+    /// The system's, when it is not watched.
+    pub fn modify(&self, descriptor: impl AsFd, token: u64, interest: Interest) -> io::Result<()> {
+        self.control(libc::EPOLL_CTL_MOD, descriptor, token, interest)
+    }
+
+    /// Watches a descriptor no more. One that is closed everywhere needs no call.
+    ///
+    /// # Errors
+    /// The system's, when it is not watched.
+    pub fn delete(&self, descriptor: impl AsFd) -> io::Result<()> {
+        self.control(libc::EPOLL_CTL_DEL, descriptor, 0, Interest::Readable)
+    }
+
+    fn control(
+        &self,
+        operation: i32,
+        descriptor: impl AsFd,
+        token: u64,
+        interest: Interest,
+    ) -> io::Result<()> {
+        let mut event = libc::epoll_event { events: interest.bits(), u64: token };
+        let (set, descriptor) = (self.0.as_raw_fd(), descriptor.as_fd().as_raw_fd());
+        // SAFETY: `event` lives through the call, and the kernel only reads it.
+        check(unsafe { libc::epoll_ctl(set, operation, descriptor, &mut event) }).map(drop)
+    }
+
+    /// Waits for events, `milliseconds` at most, -1 without end. An interrupted wait returns no events.
+    ///
+    /// # Errors
+    /// The system's; there is none that a correct program sees.
+    pub fn wait(&self, events: &mut Events, milliseconds: i32) -> io::Result<()> {
+        let room = events.0.capacity().min(i32::MAX as usize) as i32;
+        events.0.clear();
+        // SAFETY: the vector has room for `room` events, and the kernel writes no more than that.
+        let count =
+            unsafe { libc::epoll_wait(self.0.as_raw_fd(), events.0.as_mut_ptr(), room, milliseconds) };
+        match check(count) {
+            Ok(count) => {
+                // SAFETY: the kernel has filled in the first `count` events.
+                unsafe { events.0.set_len(count as usize) };
+                Ok(())
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Room for the events of one wait.
+pub struct Events(Vec<libc::epoll_event>);
+
+impl Events {
+    /// Room for `capacity` events, at least one.
+    pub fn with_capacity(capacity: usize) -> Events {
+        Events(Vec::with_capacity(capacity.max(1)))
+    }
+
+    /// The tokens of the descriptors that are ready. What they are ready for the next call on them tells:
+    /// that covers errors and hang-ups too.
+    pub fn tokens(&self) -> impl Iterator<Item = u64> {
+        self.0.iter().map(|event| event.u64)
+    }
+}

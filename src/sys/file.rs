@@ -1,0 +1,357 @@
+//! Files: open beneath a directory, stat by name, read, send (openat2(2), stat(2), sendfile(2)).
+
+use std::ffi::{CStr, CString};
+use std::fs::File;
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::socket::Socket;
+use super::{check, check_size};
+
+/// What a name stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A regular file.
+    Regular,
+    /// A directory.
+    Directory,
+    /// A device, a FIFO, a socket.
+    Other,
+}
+
+/// A point in time as the file system keeps it: seconds since 1970, and nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Timestamp {
+    /// Seconds since 1970, negative before.
+    pub seconds: i64,
+    /// 0 to 999,999,999.
+    pub nanoseconds: u32,
+}
+
+/// What tells one state of a file from another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Metadata {
+    /// Regular, directory or something else.
+    pub kind: Kind,
+    /// The file system.
+    pub device: u64,
+    /// The file within it.
+    pub inode: u64,
+    /// Bytes.
+    pub size: u64,
+    /// When the content was changed; anybody may set it.
+    pub modified: Timestamp,
+    /// When the content or the inode was changed; nobody can set it.
+    pub changed: Timestamp,
+}
+
+impl From<libc::stat> for Metadata {
+    // The fields have other widths on other architectures.
+    #[allow(clippy::unnecessary_cast)]
+    fn from(stat: libc::stat) -> Metadata {
+        let kind = match stat.st_mode & libc::S_IFMT {
+            libc::S_IFREG => Kind::Regular,
+            libc::S_IFDIR => Kind::Directory,
+            _ => Kind::Other,
+        };
+        Metadata {
+            kind,
+            device: stat.st_dev as u64,
+            inode: stat.st_ino as u64,
+            size: stat.st_size as u64,
+            modified: Timestamp { seconds: stat.st_mtime as i64, nanoseconds: stat.st_mtime_nsec as u32 },
+            changed: Timestamp { seconds: stat.st_ctime as i64, nanoseconds: stat.st_ctime_nsec as u32 },
+        }
+    }
+}
+
+/// The metadata of what a path names, symlinks followed.
+///
+/// # Errors
+/// The system's (stat(2)).
+pub fn stat(path: &CStr) -> io::Result<Metadata> {
+    let mut stat = MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: `path` ends in NUL, and `stat` has room for the answer.
+    check(unsafe { libc::stat(path.as_ptr(), stat.as_mut_ptr()) })?;
+    // SAFETY: the kernel has filled it in.
+    Ok(unsafe { stat.assume_init() }.into())
+}
+
+/// The metadata of an open file.
+///
+/// # Errors
+/// The system's; there is none that a correct program sees on a local file system.
+pub fn metadata(file: impl AsFd) -> io::Result<Metadata> {
+    let mut stat = MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: `stat` has room for the answer.
+    check(unsafe { libc::fstat(file.as_fd().as_raw_fd(), stat.as_mut_ptr()) })?;
+    // SAFETY: the kernel has filled it in.
+    Ok(unsafe { stat.assume_init() }.into())
+}
+
+/// Opens a directory only as a place to look from.
+///
+/// # Errors
+/// The system's: it is missing, no directory, or may not be searched.
+pub fn open_directory(path: &CStr) -> io::Result<OwnedFd> {
+    open_at(None, path, libc::O_PATH | libc::O_DIRECTORY)
+}
+
+/// How [`open_beneath`] opens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To read a file. Never blocks, whatever the name stands for.
+    Read,
+    /// To see that there is a directory.
+    Look,
+}
+
+impl Purpose {
+    fn flags(self) -> libc::c_int {
+        match self {
+            Purpose::Read => libc::O_RDONLY | libc::O_NONBLOCK | libc::O_NOCTTY,
+            Purpose::Look => libc::O_PATH | libc::O_DIRECTORY,
+        }
+    }
+}
+
+/// Set once `openat2` has turned out to be missing or forbidden.
+static BY_COMPONENTS: AtomicBool = AtomicBool::new(false);
+
+/// Opens a name beneath a directory. The kernel sees to it that no symlink, `..` or mount trick on the
+/// way leads out; symlinks that stay inside are followed. Where the kernel does not know `openat2`
+/// (before 5.6) or a container's profile forbids it, the path is walked name by name to the same end.
+///
+/// # Errors
+/// `EXDEV` (`CrossesDevices`) for a way that leads out; otherwise the system's (openat2(2)).
+pub fn open_beneath(directory: BorrowedFd, path: &CStr, purpose: Purpose) -> io::Result<File> {
+    if !BY_COMPONENTS.load(Ordering::Relaxed) {
+        match open_by_kernel(directory, path, purpose) {
+            Err(error) if is_missing_or_forbidden(&error) => {
+                // A forbidden call fails for the directory itself too; a forbidden file does not.
+                if open_by_kernel(directory, c".", Purpose::Look)
+                    .is_err_and(|error| is_missing_or_forbidden(&error))
+                {
+                    BY_COMPONENTS.store(true, Ordering::Relaxed);
+                } else {
+                    return Err(error);
+                }
+            }
+            result => return result,
+        }
+    }
+    open_by_components(directory, path, purpose)
+}
+
+fn is_missing_or_forbidden(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EPERM))
+}
+
+fn open_by_kernel(directory: BorrowedFd, path: &CStr, purpose: Purpose) -> io::Result<File> {
+    // SAFETY: all zeros is a valid `open_how`; the structure may grow and cannot be written out in full.
+    let mut how: libc::open_how = unsafe { MaybeUninit::zeroed().assume_init() };
+    how.flags = (purpose.flags() | libc::O_CLOEXEC) as u64;
+    how.resolve = libc::RESOLVE_BENEATH | libc::RESOLVE_NO_MAGICLINKS;
+    // SAFETY: `path` ends in NUL, and `how` is given with its size.
+    let descriptor = unsafe {
+        libc::syscall(
+            libc::SYS_openat2,
+            directory.as_raw_fd(),
+            path.as_ptr(),
+            &raw const how,
+            size_of_val(&how),
+        )
+    };
+    let descriptor = check(descriptor as libc::c_int)?;
+    // SAFETY: the kernel has just made this descriptor for us and nobody else has it.
+    Ok(File::from(unsafe { OwnedFd::from_raw_fd(descriptor) }))
+}
+
+/// Symlinks that one path may lead through, as in the kernel.
+const MAX_SYMLINKS: usize = 40;
+
+/// `openat2(RESOLVE_BENEATH)` by hand: every name is opened without following, and a symlink's target is
+/// walked in its place. `..` goes back along the directories that were opened, which nobody can move
+/// under our feet.
+fn open_by_components(directory: BorrowedFd, path: &CStr, purpose: Purpose) -> io::Result<File> {
+    let mut opened: Vec<OwnedFd> = Vec::new();
+    let mut ahead: Vec<Vec<u8>> = components(path.to_bytes())?;
+    let mut symlinks = 0;
+    while let Some(name) = ahead.pop() {
+        match name.as_slice() {
+            b"" | b"." => continue,
+            b".." => {
+                opened.pop().ok_or(io::Error::from_raw_os_error(libc::EXDEV))?;
+                continue;
+            }
+            _ => {}
+        }
+        let here = opened.last().map_or(directory, |directory| directory.as_fd());
+        let name = CString::new(name)?;
+        let is_last = ahead.is_empty();
+        let flags = if is_last { purpose.flags() } else { Purpose::Look.flags() };
+        match open_at(Some(here), &name, flags | libc::O_NOFOLLOW) {
+            Ok(file) if is_last => return Ok(File::from(file)),
+            Ok(directory) => opened.push(directory),
+            Err(error) if matches!(error.raw_os_error(), Some(libc::ELOOP | libc::ENOTDIR)) => {
+                let target = read_link_at(here, &name).map_err(|_| error)?;
+                symlinks += 1;
+                if symlinks > MAX_SYMLINKS {
+                    return Err(io::Error::from_raw_os_error(libc::ELOOP));
+                }
+                ahead.append(&mut components(&target)?);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    // The way ended in `.` or `..`: at a directory.
+    let here = opened.last().map_or(directory, |directory| directory.as_fd());
+    open_at(Some(here), c".", purpose.flags()).map(File::from)
+}
+
+/// The names of a relative path, the last one first; a closing slash asks for a directory, like `.`.
+fn components(path: &[u8]) -> io::Result<Vec<Vec<u8>>> {
+    match path {
+        [] => Err(io::Error::from_raw_os_error(libc::ENOENT)),
+        [b'/', ..] => Err(io::Error::from_raw_os_error(libc::EXDEV)),
+        _ => Ok(path.split(|&byte| byte == b'/').rev().map(<[u8]>::to_vec).collect()),
+    }
+}
+
+fn open_at(directory: Option<BorrowedFd>, path: &CStr, flags: libc::c_int) -> io::Result<OwnedFd> {
+    let directory = directory.map_or(libc::AT_FDCWD, |directory| directory.as_raw_fd());
+    // SAFETY: `path` ends in NUL.
+    let descriptor = check(unsafe { libc::openat(directory, path.as_ptr(), flags | libc::O_CLOEXEC) })?;
+    // SAFETY: the kernel has just made this descriptor for us and nobody else has it.
+    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+}
+
+fn read_link_at(directory: BorrowedFd, name: &CStr) -> io::Result<Vec<u8>> {
+    let mut target = vec![0u8; libc::PATH_MAX as usize];
+    let (room, directory) = (target.len(), directory.as_raw_fd());
+    // SAFETY: `name` ends in NUL, and `target` has `room` bytes.
+    let length = unsafe { libc::readlinkat(directory, name.as_ptr(), target.as_mut_ptr().cast(), room) };
+    target.truncate(check_size(length)?);
+    Ok(target)
+}
+
+/// Sends bytes of a file from `offset` on without copying them through this process; returns how many.
+/// 0 means that the file has become shorter.
+///
+/// # Errors
+/// `WouldBlock` when there is no room; the connection's; the file's.
+pub fn send_file(socket: &Socket, file: &File, offset: u64, count: usize) -> io::Result<usize> {
+    let mut offset = offset as libc::off64_t;
+    let (to, from) = (socket.as_fd().as_raw_fd(), file.as_raw_fd());
+    // SAFETY: `offset` lives through the call.
+    check_size(unsafe { libc::sendfile64(to, from, &mut offset, count) })
+}
+
+/// Lets `target` stand for the same open file as `source`, in one step that no writer can fall into.
+///
+/// # Errors
+/// The system's; there is none that a correct program sees.
+pub fn replace(target: BorrowedFd, source: BorrowedFd) -> io::Result<()> {
+    // SAFETY: the call takes no pointer; `target` stays open, it only changes what it stands for.
+    check(unsafe { libc::dup3(source.as_raw_fd(), target.as_raw_fd(), libc::O_CLOEXEC) }).map(drop)
+}
+
+/// How many descriptors this process may have, after raising the soft limit to the hard one.
+pub fn raise_descriptor_limit() -> u64 {
+    let mut limit = libc::rlimit { rlim_cur: 1024, rlim_max: 1024 };
+    // SAFETY: `limit` has room for the answer and lives through both calls.
+    unsafe {
+        libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit);
+        let raised = libc::rlimit { rlim_cur: limit.rlim_max, ..limit };
+        if libc::setrlimit(libc::RLIMIT_NOFILE, &raised) == 0 { raised.rlim_cur } else { limit.rlim_cur }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::io::Read;
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::fs::symlink;
+
+    fn root() -> (tempfile::TempDir, OwnedFd) {
+        let outside = tempfile::tempdir().unwrap();
+        let root = outside.path().join("root");
+        fs::create_dir_all(root.join("a/b")).unwrap();
+        fs::write(outside.path().join("secret"), "secret").unwrap();
+        fs::write(root.join("file"), "file").unwrap();
+        fs::write(root.join("a/b/deep"), "deep").unwrap();
+        for (link, target) in [
+            ("in", "file"),
+            ("dir", "a/b"),
+            ("a/up", "../file"),
+            ("a/b/round", "../../dir/deep"),
+            ("out", "../secret"),
+            ("absolute", "/etc/passwd"),
+            ("a/far", "../../secret"),
+            ("outdir", ".."),
+            ("loop", "loop"),
+            ("magic", "/proc/self/root"),
+        ] {
+            symlink(target, root.join(link)).unwrap();
+        }
+        let path = CString::new(root.as_os_str().as_bytes()).unwrap();
+        let directory = open_directory(&path).unwrap();
+        (outside, directory)
+    }
+
+    #[test]
+    fn both_ways_open_the_same_and_refuse_the_same() {
+        let (_outside, directory) = root();
+        for (path, expected) in [
+            (c"file", Ok("file")),
+            (c"a/b/deep", Ok("deep")),
+            (c"a//b/./deep", Ok("deep")),
+            (c"in", Ok("file")),
+            (c"dir/deep", Ok("deep")),
+            (c"a/up", Ok("file")),
+            (c"a/b/round", Ok("deep")),
+            (c"a/../file", Ok("file")),
+            (c"missing", Err(libc::ENOENT)),
+            (c"file/", Err(libc::ENOTDIR)),
+            (c"file/x", Err(libc::ENOTDIR)),
+            (c"out", Err(libc::EXDEV)),
+            (c"absolute", Err(libc::EXDEV)),
+            (c"a/far", Err(libc::EXDEV)),
+            (c"outdir/secret", Err(libc::EXDEV)),
+            (c"../secret", Err(libc::EXDEV)),
+            (c"/etc/passwd", Err(libc::EXDEV)),
+            (c"magic/etc/passwd", Err(libc::EXDEV)),
+            (c"loop", Err(libc::ELOOP)),
+        ] {
+            for open in [open_by_kernel, open_by_components] {
+                let found = open(directory.as_fd(), path, Purpose::Read).and_then(|mut file| {
+                    let mut text = String::new();
+                    file.read_to_string(&mut text).map(|_| text)
+                });
+                let found = found.map_err(|error| error.raw_os_error().unwrap());
+                assert_eq!(found.as_deref(), expected.as_deref(), "{path:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn directories_are_seen_and_files_are_not_taken_for_them() {
+        let (_outside, directory) = root();
+        for (path, expected) in [
+            (c"a", true),
+            (c"dir", true),
+            (c"a/..", true),
+            (c"file", false),
+            (c"in", false),
+            (c"outdir", false),
+        ] {
+            for open in [open_by_kernel, open_by_components] {
+                assert_eq!(open(directory.as_fd(), path, Purpose::Look).is_ok(), expected, "{path:?}");
+            }
+        }
+    }
+}

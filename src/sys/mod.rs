@@ -1,0 +1,22 @@
+//! How to ask Linux: the only unsafe code of the project.
+//!
+//! A wrapper takes slices and borrowed descriptors, returns `io::Result` and owned descriptors, and
+//! lets nothing raw out. It decides nothing: policy lives in `server` and `site`.
+#![allow(unsafe_code)]
+
+pub mod epoll;
+pub mod file;
+pub mod signal;
+pub mod socket;
+
+use std::io;
+
+/// The result of a system call that returns -1 for an error.
+fn check(result: libc::c_int) -> io::Result<libc::c_int> {
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
+
+/// The same for the calls that return a count of bytes.
+fn check_size(result: libc::ssize_t) -> io::Result<usize> {
+    usize::try_from(result).map_err(|_| io::Error::last_os_error())
+}

@@ -1,0 +1,96 @@
+//! Signals as something to read (signalfd(2)), and a bell between threads (eventfd(2)).
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use super::check;
+
+/// What an operator says to the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// SIGTERM or SIGINT.
+    Stop,
+    /// SIGHUP or SIGUSR1.
+    Reopen,
+}
+
+/// The signals that are read instead of handled.
+#[derive(Debug)]
+pub struct Signals(File);
+
+impl Signals {
+    /// Blocks SIGTERM, SIGINT, SIGHUP and SIGUSR1 for this thread and the ones it starts from now on, and
+    /// opens what they are read from. Blocked signals reach process 1 of a container too.
+    ///
+    /// # Errors
+    /// The system's, when there are too many descriptors.
+    pub fn new() -> io::Result<Signals> {
+        let mut set = MaybeUninit::<libc::sigset_t>::uninit();
+        // SAFETY: sigemptyset initialises the set that the other calls then change and read; a null
+        // pointer says that the old mask is not wanted.
+        let descriptor = unsafe {
+            libc::sigemptyset(set.as_mut_ptr());
+            for number in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGUSR1] {
+                libc::sigaddset(set.as_mut_ptr(), number);
+            }
+            libc::pthread_sigmask(libc::SIG_BLOCK, set.as_ptr(), std::ptr::null_mut());
+            check(libc::signalfd(-1, set.as_ptr(), libc::SFD_NONBLOCK | libc::SFD_CLOEXEC))?
+        };
+        // SAFETY: the kernel has just made this descriptor for us and nobody else has it.
+        Ok(Signals(File::from(unsafe { OwnedFd::from_raw_fd(descriptor) })))
+    }
+
+    /// The next signal that has come, if any.
+    pub fn take(&mut self) -> Option<Signal> {
+        let mut record = [0u8; size_of::<libc::signalfd_siginfo>()];
+        self.0.read_exact(&mut record).ok()?;
+        // The number is the first field of the record (signalfd(2)).
+        match i32::from_ne_bytes([record[0], record[1], record[2], record[3]]) {
+            libc::SIGHUP | libc::SIGUSR1 => Some(Signal::Reopen),
+            _ => Some(Signal::Stop),
+        }
+    }
+}
+
+impl AsFd for Signals {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// A bell that one thread rings and another one's epoll hears.
+#[derive(Debug)]
+pub struct Bell(File);
+
+impl Bell {
+    /// A silent bell.
+    ///
+    /// # Errors
+    /// The system's, when there are too many descriptors.
+    pub fn new() -> io::Result<Bell> {
+        // SAFETY: the call takes no pointer.
+        let descriptor = check(unsafe { libc::eventfd(0, libc::EFD_NONBLOCK | libc::EFD_CLOEXEC) })?;
+        // SAFETY: the kernel has just made this descriptor for us and nobody else has it.
+        Ok(Bell(File::from(unsafe { OwnedFd::from_raw_fd(descriptor) })))
+    }
+
+    /// Makes it readable until it is silenced.
+    pub fn ring(&self) {
+        // It fails only when the counter is full, and then the bell is ringing already.
+        let _ = (&self.0).write(&1u64.to_ne_bytes());
+    }
+
+    /// Makes it unreadable.
+    pub fn silence(&self) {
+        // It fails only when the bell was silent.
+        let _ = (&self.0).read(&mut [0; 8]);
+    }
+}
+
+impl AsFd for Bell {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}

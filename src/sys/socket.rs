@@ -1,0 +1,237 @@
+//! TCP sockets that never block (tcp(7), socket(7)).
+
+use std::io;
+use std::mem::{MaybeUninit, size_of};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use super::{check, check_size};
+
+/// Slices that [`Socket::send`] takes at most in one call.
+pub const MAX_SLICES: usize = 16;
+
+/// How long the kernel keeps a connection to itself before its first byte has come, in seconds.
+const DEFER_SECONDS: libc::c_int = 1;
+
+/// A socket that listens.
+#[derive(Debug)]
+pub struct Listener(OwnedFd);
+
+impl Listener {
+    /// Listens on an address; port 0 lets the system choose. `::` takes IPv4 too.
+    ///
+    /// A connection is handed over once its first bytes are there (TCP_DEFER_ACCEPT): the request can then
+    /// be read at once, without waiting. A client that says nothing is handed over a little later.
+    ///
+    /// # Errors
+    /// The system's: the address is in use, not ours, or its port is reserved.
+    pub fn bind(address: SocketAddr, backlog: i32) -> io::Result<Listener> {
+        let family = if address.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
+        let kind = libc::SOCK_STREAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+        // SAFETY: the call takes no pointer.
+        let descriptor = check(unsafe { libc::socket(family, kind, 0) })?;
+        // SAFETY: the kernel has just made this descriptor for us and nobody else has it.
+        let socket = unsafe { OwnedFd::from_raw_fd(descriptor) };
+        set_option(socket.as_fd(), libc::SOL_SOCKET, libc::SO_REUSEADDR, 1)?;
+        if address.is_ipv6() {
+            set_option(socket.as_fd(), libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, 0)?;
+        }
+        // Accepted sockets inherit it. A response is sent in as few calls as it takes, and then at once.
+        set_option(socket.as_fd(), libc::IPPROTO_TCP, libc::TCP_NODELAY, 1)?;
+        set_option(socket.as_fd(), libc::IPPROTO_TCP, libc::TCP_DEFER_ACCEPT, DEFER_SECONDS)?;
+        let (raw, length) = RawAddress::from(address);
+        // SAFETY: `raw` lives through the call and its first `length` bytes are an address.
+        check(unsafe { libc::bind(socket.as_raw_fd(), raw.as_ptr(), length) })?;
+        // SAFETY: the call takes no pointer.
+        check(unsafe { libc::listen(socket.as_raw_fd(), backlog) })?;
+        Ok(Listener(socket))
+    }
+
+    /// The address that it listens on, with its real port.
+    ///
+    /// # Errors
+    /// The system's; there is none that a correct program sees.
+    pub fn local_address(&self) -> io::Result<SocketAddr> {
+        let mut raw = RawAddress::empty();
+        let mut length = RawAddress::SIZE;
+        // SAFETY: `raw` has room for `length` bytes.
+        check(unsafe { libc::getsockname(self.0.as_raw_fd(), raw.as_mut_ptr(), &mut length) })?;
+        Ok(raw.into())
+    }
+
+    /// Takes the next connection that waits.
+    ///
+    /// # Errors
+    /// `WouldBlock` when none waits; the system's when descriptors or memory are short; those of a
+    /// connection that broke before it was taken (accept(2)).
+    pub fn accept(&self) -> io::Result<(Socket, SocketAddr)> {
+        let mut raw = RawAddress::empty();
+        let mut length = RawAddress::SIZE;
+        let flags = libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+        // SAFETY: `raw` has room for `length` bytes.
+        let result = unsafe { libc::accept4(self.0.as_raw_fd(), raw.as_mut_ptr(), &mut length, flags) };
+        let descriptor = check(result)?;
+        // SAFETY: the kernel has just made this descriptor for us and nobody else has it.
+        let socket = Socket(unsafe { OwnedFd::from_raw_fd(descriptor) });
+        Ok((socket, raw.into()))
+    }
+}
+
+impl AsFd for Listener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// A connected socket; dropping it closes it.
+#[derive(Debug)]
+pub struct Socket(OwnedFd);
+
+impl Socket {
+    /// Appends what has arrived to `buffer`, within its spare capacity. 0 is the end of the input.
+    ///
+    /// # Errors
+    /// `WouldBlock` when nothing has arrived; the connection's.
+    pub fn receive(&self, buffer: &mut Vec<u8>, limit: usize) -> io::Result<usize> {
+        let spare = buffer.spare_capacity_mut();
+        let room = spare.len().min(limit);
+        // SAFETY: the spare capacity has at least `room` bytes, and the kernel writes no more than that.
+        let received = unsafe { libc::recv(self.0.as_raw_fd(), spare.as_mut_ptr().cast(), room, 0) };
+        let received = check_size(received)?;
+        // SAFETY: the kernel has filled in `received` bytes behind the ones that were there.
+        unsafe { buffer.set_len(buffer.len() + received) };
+        Ok(received)
+    }
+
+    /// Sends slices as one, [`MAX_SLICES`] at most. `more` tells the kernel that the rest of a packet
+    /// follows at once.
+    ///
+    /// # Errors
+    /// `WouldBlock` when there is no room; the connection's.
+    pub fn send(&self, slices: &[io::IoSlice<'_>], more: bool) -> io::Result<usize> {
+        let flags = libc::MSG_NOSIGNAL | if more { libc::MSG_MORE } else { 0 };
+        if let [slice] = slices {
+            // SAFETY: the slice is readable for its whole length.
+            return check_size(unsafe {
+                libc::send(self.0.as_raw_fd(), slice.as_ptr().cast(), slice.len(), flags)
+            });
+        }
+        // SAFETY: all zeros is a valid message header: no address, no slices, no control data.
+        let mut message: libc::msghdr = unsafe { MaybeUninit::zeroed().assume_init() };
+        message.msg_iov = slices.as_ptr().cast_mut().cast();
+        message.msg_iovlen = slices.len().min(MAX_SLICES) as _;
+        // SAFETY: std guarantees that IoSlice has the layout of iovec; the kernel only reads through it.
+        check_size(unsafe { libc::sendmsg(self.0.as_raw_fd(), &message, flags) })
+    }
+
+    /// Says that nothing more is sent; the other direction stays open.
+    ///
+    /// # Errors
+    /// The system's, when the peer is gone already.
+    pub fn shutdown_write(&self) -> io::Result<()> {
+        // SAFETY: the call takes no pointer.
+        check(unsafe { libc::shutdown(self.0.as_raw_fd(), libc::SHUT_WR) }).map(drop)
+    }
+}
+
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+fn set_option(socket: BorrowedFd, level: i32, option: i32, value: libc::c_int) -> io::Result<()> {
+    let size = size_of::<libc::c_int>() as libc::socklen_t;
+    let pointer = (&raw const value).cast();
+    // SAFETY: `value` lives through the call and has `size` bytes.
+    check(unsafe { libc::setsockopt(socket.as_raw_fd(), level, option, pointer, size) }).map(drop)
+}
+
+/// An address as the kernel has it.
+union RawAddress {
+    family: libc::sa_family_t,
+    v4: libc::sockaddr_in,
+    v6: libc::sockaddr_in6,
+}
+
+impl RawAddress {
+    const SIZE: libc::socklen_t = size_of::<RawAddress>() as libc::socklen_t;
+
+    fn empty() -> RawAddress {
+        // SAFETY: all zeros is a valid address of either family.
+        unsafe { MaybeUninit::zeroed().assume_init() }
+    }
+
+    fn from(address: SocketAddr) -> (RawAddress, libc::socklen_t) {
+        let mut raw = RawAddress::empty();
+        match address {
+            SocketAddr::V4(address) => {
+                raw.v4 = libc::sockaddr_in {
+                    sin_family: libc::AF_INET as libc::sa_family_t,
+                    sin_port: address.port().to_be(),
+                    sin_addr: libc::in_addr { s_addr: u32::from_ne_bytes(address.ip().octets()) },
+                    sin_zero: [0; 8],
+                };
+                (raw, size_of::<libc::sockaddr_in>() as libc::socklen_t)
+            }
+            SocketAddr::V6(address) => {
+                raw.v6 = libc::sockaddr_in6 {
+                    sin6_family: libc::AF_INET6 as libc::sa_family_t,
+                    sin6_port: address.port().to_be(),
+                    sin6_flowinfo: address.flowinfo(),
+                    sin6_addr: libc::in6_addr { s6_addr: address.ip().octets() },
+                    sin6_scope_id: address.scope_id(),
+                };
+                (raw, size_of::<libc::sockaddr_in6>() as libc::socklen_t)
+            }
+        }
+    }
+
+    fn as_ptr(&self) -> *const libc::sockaddr {
+        (&raw const *self).cast()
+    }
+
+    fn as_mut_ptr(&mut self) -> *mut libc::sockaddr {
+        (&raw mut *self).cast()
+    }
+}
+
+impl From<RawAddress> for SocketAddr {
+    /// An IPv4 address that came through an IPv6 socket is an IPv4 address again.
+    fn from(raw: RawAddress) -> SocketAddr {
+        // SAFETY: every field starts with the family, and all bytes are initialised.
+        if i32::from(unsafe { raw.family }) == libc::AF_INET6 {
+            // SAFETY: the kernel has written an address of this family; any bytes are valid for it.
+            let address = unsafe { raw.v6 };
+            let ip = Ipv6Addr::from(address.sin6_addr.s6_addr).to_canonical();
+            SocketAddr::new(ip, u16::from_be(address.sin6_port))
+        } else {
+            // SAFETY: as above.
+            let address = unsafe { raw.v4 };
+            let ip = Ipv4Addr::from(address.sin_addr.s_addr.to_ne_bytes());
+            SocketAddr::new(ip.into(), u16::from_be(address.sin_port))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_come_back_as_they_were() {
+        for text in ["127.0.0.1:8000", "0.0.0.0:0", "[::1]:8000", "[2001:db8::1]:65535"] {
+            let address: SocketAddr = text.parse().unwrap();
+            assert_eq!(SocketAddr::from(RawAddress::from(address).0), address);
+        }
+        let mapped: SocketAddr = "[::ffff:192.0.2.1]:80".parse().unwrap();
+        assert_eq!(SocketAddr::from(RawAddress::from(mapped).0), "192.0.2.1:80".parse().unwrap());
+    }
+
+    #[test]
+    fn nothing_waits_on_a_new_listener() {
+        let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), 1).unwrap();
+        assert_ne!(listener.local_address().unwrap().port(), 0);
+        assert_eq!(listener.accept().unwrap_err().kind(), io::ErrorKind::WouldBlock);
+    }
+}
