@@ -1,0 +1,234 @@
+//! Files kept ready by path, and when to look again.
+//!
+//! The rule that users get: *a request sent after a file was replaced gets the new file, always.* A worker
+//! reads all requests that have arrived, and then answers them: an entry that was compared with the file
+//! system once in this turn is therefore right for every request of the turn, and a hundred requests share
+//! one `stat`. What is compared is the *name*: a directory on the way, or the root, may be a symlink that
+//! was swapped. Inode, device, size and both times in nanoseconds must be the same, and an entry whose file
+//! was changed so lately that another change could bear the same time is read again.
+//!
+//! One thing may come late: a coded file that appears beside a file that did not have it is noticed within
+//! [`NEIGHBOURS_SECONDS`]. Until then the file is served as before: right, but not as small.
+
+use std::ffi::CString;
+use std::io;
+use std::rc::Rc;
+
+use super::clock::Clock;
+use super::file::{Content, Opened, Variant};
+use super::resolve::{self, Root};
+use super::{Moment, Policy};
+use crate::http::encoding::{Coding, SIDECARS};
+use crate::http::status::Status;
+use crate::http::target::{self, Path};
+use crate::sys::file::{self, Kind, Metadata};
+
+/// How often the directory of a file is looked at for new coded files, in seconds.
+const NEIGHBOURS_SECONDS: u64 = 1;
+/// The part of the cache that names without a file may fill, so that a scan cannot push out the site.
+const MISSING_SHARE: usize = 16;
+/// Bytes that an entry costs beyond its path and content, about.
+const ENTRY_BYTES: usize = 1024;
+
+/// What a path leads to.
+#[derive(Debug)]
+pub enum Resource {
+    /// A file: its representations, the one without a coding first.
+    File(Vec<Variant>),
+    /// A directory that was asked for without its slash: where it is, relative to what was asked for.
+    Directory(Vec<u8>),
+    /// Nothing.
+    Missing,
+}
+
+/// A name and what it stood for; `None` for nothing.
+#[derive(Debug)]
+struct Watch {
+    name: CString,
+    seen: Option<Metadata>,
+}
+
+impl Watch {
+    fn new(name: CString) -> Watch {
+        let seen = file::stat(&name).ok();
+        Watch { name, seen }
+    }
+
+    fn holds(&self) -> bool {
+        file::stat(&self.name).ok() == self.seen
+    }
+}
+
+struct Entry {
+    resource: Rc<Resource>,
+    /// What the resource was made of.
+    watches: Vec<Watch>,
+    /// Where coded files could appear.
+    neighbours: Option<Watch>,
+    neighbours_checked: u64,
+    /// The turn in which all this was true.
+    checked: u64,
+    /// Whether no further change can hide behind the same times.
+    is_settled: bool,
+}
+
+impl Entry {
+    /// Whether it is true in this turn; looks when it has not looked yet.
+    fn is_current(&mut self, moment: &Moment) -> bool {
+        if self.checked == moment.turn {
+            return true;
+        }
+        if !self.is_settled || !self.watches.iter().all(Watch::holds) {
+            return false;
+        }
+        if moment.seconds() >= self.neighbours_checked + NEIGHBOURS_SECONDS {
+            if !self.neighbours.as_ref().is_none_or(Watch::holds) {
+                return false;
+            }
+            self.neighbours_checked = moment.seconds();
+        }
+        self.checked = moment.turn;
+        true
+    }
+
+    fn weight(&self, descriptor_bytes: usize) -> usize {
+        let content = match &*self.resource {
+            Resource::File(variants) => {
+                variants.iter().map(|variant| match &variant.representation.content {
+                    Content::Memory(bytes) => bytes.len(),
+                    Content::File(..) => descriptor_bytes,
+                })
+            }
+            _ => return ENTRY_BYTES,
+        };
+        ENTRY_BYTES + content.sum::<usize>()
+    }
+}
+
+/// The cache of one worker.
+pub struct Cache {
+    root: Root,
+    policy: Policy,
+    found: Clock<Entry>,
+    missing: Clock<Entry>,
+    /// What an open file weighs, so that the bound in bytes bounds descriptors too.
+    descriptor_bytes: usize,
+}
+
+impl Cache {
+    /// An empty cache of the files beneath `root`.
+    pub fn new(root: Root, policy: Policy) -> Cache {
+        let found = Clock::new(policy.cache_bytes);
+        let missing = Clock::new(policy.cache_bytes / MISSING_SHARE);
+        let descriptor_bytes = policy.cache_bytes / policy.cache_descriptors.max(1);
+        Cache { root, policy, found, missing, descriptor_bytes }
+    }
+
+    /// What a path leads to at this moment.
+    ///
+    /// # Errors
+    /// The status of a name that is there and cannot be served.
+    pub fn find(&mut self, path: &Path, moment: &Moment) -> Result<Rc<Resource>, Status> {
+        let key = path.as_bytes();
+        for kept in [&mut self.found, &mut self.missing] {
+            if let Some(entry) = kept.get_mut(key) {
+                if entry.is_current(moment) {
+                    return Ok(Rc::clone(&entry.resource));
+                }
+                kept.remove(key);
+                break;
+            }
+        }
+        let entry = self.load(path, moment).map_err(|error| resolve::refusal(&error))?;
+        let resource = Rc::clone(&entry.resource);
+        let weight = entry.weight(self.descriptor_bytes) + key.len();
+        match *resource {
+            Resource::Missing => self.missing.insert(key, entry, weight),
+            _ => self.found.insert(key, entry, weight),
+        }
+        Ok(resource)
+    }
+
+    fn load(&self, path: &Path, moment: &Moment) -> io::Result<Entry> {
+        let name = resolve::file_name(path);
+        let whole = self.root.name(&name, "")?;
+        let seen = match file::stat(&whole) {
+            Ok(metadata) => metadata,
+            Err(error) if resolve::is_absence(&error) => {
+                return Ok(Entry::of(Resource::Missing, vec![Watch { name: whole, seen: None }], moment));
+            }
+            Err(error) => return Err(error),
+        };
+        match seen.kind {
+            Kind::Regular => self.load_file(&name, whole, moment),
+            Kind::Directory if !path.is_directory() => {
+                self.root.see_directory(&name)?;
+                let last = path.segments().last().unwrap_or_default();
+                let mut location = Vec::with_capacity(last.len() + 1);
+                target::encode_segment(last, &mut location);
+                location.push(b'/');
+                let watch = Watch { name: whole, seen: Some(seen) };
+                Ok(Entry::of(Resource::Directory(location), vec![watch], moment))
+            }
+            _ => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+
+    fn load_file(&self, name: &[u8], whole: CString, moment: &Moment) -> io::Result<Entry> {
+        let directory_end = memchr::memrchr(b'/', name).unwrap_or(0);
+        let directory = self.root.name(&name[..directory_end], "")?;
+        // Looked at before the files in it: what appears in between is then seen the next time.
+        let neighbours = self.policy.precompressed.then(|| Watch::new(directory));
+        let (file, metadata) = self.root.open_file(name, "")?;
+        let mut opened = vec![Opened { coding: Coding::Identity, file, metadata }];
+        if self.policy.precompressed {
+            opened.extend(SIDECARS.iter().filter_map(|&coding| self.open_sidecar(name, coding, &metadata)));
+        }
+        let varies = opened.len() > 1;
+        let mut watches = Vec::with_capacity(opened.len());
+        let mut variants = Vec::with_capacity(opened.len());
+        for opened in opened {
+            let coding = opened.coding;
+            let (variant, metadata) =
+                opened.into_variant(name, varies, &self.policy.cache_control, moment)?;
+            let name = match coding {
+                Coding::Identity => whole.clone(),
+                _ => self.root.name(name, coding.suffix())?,
+            };
+            watches.push(Watch { name, seen: Some(metadata) });
+            variants.push(variant);
+        }
+        let entry = Entry::of(Resource::File(variants), watches, moment);
+        Ok(Entry { neighbours, ..entry }.settle(moment))
+    }
+
+    /// A coded file beside the file, if it is not older. One that cannot be had is as good as none.
+    fn open_sidecar(&self, name: &[u8], coding: Coding, original: &Metadata) -> Option<Opened> {
+        let whole = self.root.name(name, coding.suffix()).ok()?;
+        let seen = file::stat(&whole).ok()?;
+        if seen.kind != Kind::Regular || seen.modified < original.modified {
+            return None;
+        }
+        let (file, metadata) = self.root.open_file(name, coding.suffix()).ok()?;
+        (metadata.modified >= original.modified).then_some(Opened { coding, file, metadata })
+    }
+}
+
+impl Entry {
+    fn of(resource: Resource, watches: Vec<Watch>, moment: &Moment) -> Entry {
+        Entry {
+            resource: Rc::new(resource),
+            watches,
+            neighbours: None,
+            neighbours_checked: moment.seconds(),
+            checked: moment.turn,
+            is_settled: true,
+        }
+    }
+
+    fn settle(mut self, moment: &Moment) -> Entry {
+        let mut seen = self.watches.iter().chain(&self.neighbours).filter_map(|watch| watch.seen.as_ref());
+        self.is_settled = seen.all(|metadata| moment.is_settled(metadata));
+        self
+    }
+}

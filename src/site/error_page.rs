@@ -1,0 +1,65 @@
+//! A status as a page: small, tidy, and never stale in a cache.
+
+use std::rc::Rc;
+
+use super::file::{Content, Representation};
+use crate::http::status::Status;
+
+/// The pages of all statuses, rendered once.
+pub struct ErrorPages(Vec<(Status, Rc<Representation>)>);
+
+impl ErrorPages {
+    /// Renders them.
+    pub fn rendered() -> ErrorPages {
+        let page = |&status: &Status| (status, Rc::new(render(status, &[])));
+        ErrorPages(Status::ALL.iter().map(page).collect())
+    }
+
+    /// The page of a status.
+    pub fn page(&self, status: Status) -> Rc<Representation> {
+        match self.0.iter().find(|(found, _)| *found == status) {
+            Some((_, page)) => Rc::clone(page),
+            None => Rc::new(render(status, &[])),
+        }
+    }
+}
+
+/// Renders a page that carries `fields` of its own.
+///
+/// Without a policy of ours a cache may invent one, for a 404 and a 301 too (RFC 9111 section 4.2.2).
+pub fn render(status: Status, fields: &[(&str, &[u8])]) -> Representation {
+    let (code, reason) = (status.code(), status.reason());
+    let html = format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" \
+         content=\"width=device-width\">\n<title>{code} {reason}</title>\n<style>body{{font:1.1em/1.5 \
+         system-ui,sans-serif;max-width:32em;margin:15vh auto;padding:0 1em}}</style>\n<h1>{code}</h1>\n\
+         <p>{reason}</p>\n</html>\n"
+    );
+    let mut metadata: Vec<(&str, &[u8])> = fields.to_vec();
+    if status == Status::MethodNotAllowed {
+        metadata.push(("Allow", b"GET, HEAD"));
+    }
+    let content = Content::Memory(html.into_bytes());
+    Representation::new(&[("Cache-Control", b"no-cache")], &metadata, "text/html", content)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_says_its_status_and_length() {
+        for &status in Status::ALL {
+            let page = ErrorPages::rendered().page(status);
+            let Content::Memory(html) = &page.content else { panic!("a page is in memory") };
+            let html = String::from_utf8_lossy(html);
+            assert!(
+                html.contains(&format!("<title>{} {}</title>", status.code(), status.reason())),
+                "{html}"
+            );
+            let fields = String::from_utf8_lossy(page.fields()).into_owned();
+            assert!(fields.contains(&format!("Content-Length: {}\r\n", html.len())), "{fields}");
+            assert_eq!(fields.contains("Allow: GET, HEAD\r\n"), status == Status::MethodNotAllowed);
+        }
+    }
+}

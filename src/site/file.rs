@@ -1,0 +1,211 @@
+//! A file that can be served: its representations, each with validators and a rendered block of fields.
+//!
+//! **What an entity tag is made of.** A file that is kept in memory: the 128-bit digest of its bytes. It
+//! changes when they do, whatever the clock says, and every replica that holds the same bytes gives the
+//! same tag; an image whose build set all times to 0 does too. A larger file: its size and modification
+//! time in nanoseconds, which replicas share when they share the times (no inode number in it); where the
+//! modification time says nothing (the first two seconds of 1970), the time of the last change of the
+//! inode, which nobody can set. A large file so young that another change could bear the same times gets
+//! a tag that is used once. The tag of a coded representation ends in the coding, so that no two codings
+//! share one (RFC 9110 section 8.8.3.3).
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::rc::Rc;
+
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::Moment;
+use crate::http::encoding::Coding;
+use crate::http::validators::{EntityTag, Validators};
+use crate::http::{date, media_type, response};
+use crate::sys::file::{self, Metadata, Timestamp};
+
+/// Bytes of the largest file that is kept in memory. Measured on loopback: up to here one copy into the
+/// socket costs less than `sendfile`, above it more.
+pub const IN_MEMORY: u64 = 64 * 1024;
+
+/// Times that a file is read again because it was changed while it was read.
+const READINGS: usize = 3;
+
+/// The content of a representation.
+#[derive(Debug)]
+pub enum Content {
+    /// All of it.
+    Memory(Vec<u8>),
+    /// An open file of this many bytes.
+    File(File, u64),
+}
+
+impl Content {
+    /// Bytes.
+    pub fn length(&self) -> u64 {
+        match self {
+            Content::Memory(bytes) => bytes.len() as u64,
+            Content::File(_, length) => *length,
+        }
+    }
+}
+
+/// What a response carries: content and the fields that tell of it.
+#[derive(Debug)]
+pub struct Representation {
+    /// The field lines, in an order in which every kind of response takes the first part of them.
+    fields: Vec<u8>,
+    /// How far the lines go that a 304 repeats (RFC 9110 section 15.4.5).
+    repeated: usize,
+    /// How far the ones go that do not tell of the body of the message.
+    metadata: usize,
+    /// How far they go with Content-Type and without Content-Length.
+    typed: usize,
+    /// The content.
+    pub content: Content,
+}
+
+impl Representation {
+    /// Renders the fields: first the ones that a 304 repeats, then those of the file, then the body's.
+    pub fn new(
+        repeated: &[(&str, &[u8])],
+        metadata: &[(&str, &[u8])],
+        media_type: &str,
+        content: Content,
+    ) -> Representation {
+        let mut fields = Vec::with_capacity(256);
+        let mut append = |lines: &[(&str, &[u8])]| {
+            for (name, value) in lines {
+                response::field(&mut fields, name, value);
+            }
+            fields.len()
+        };
+        let repeated = append(repeated);
+        let metadata = append(metadata);
+        let typed = append(&[("Content-Type", media_type.as_bytes())]);
+        append(&[("Content-Length", content.length().to_string().as_bytes())]);
+        Representation { fields, repeated, metadata, typed, content }
+    }
+
+    /// All fields: for the whole content.
+    pub fn fields(&self) -> &[u8] {
+        &self.fields
+    }
+
+    /// Without Content-Length: for one range.
+    pub fn fields_of_a_range(&self) -> &[u8] {
+        &self.fields[..self.typed]
+    }
+
+    /// Without Content-Type and Content-Length: for several ranges.
+    pub fn fields_of_ranges(&self) -> &[u8] {
+        &self.fields[..self.metadata]
+    }
+
+    /// What a 304 repeats.
+    pub fn fields_of_not_modified(&self) -> &[u8] {
+        &self.fields[..self.repeated]
+    }
+}
+
+/// One of the representations of a file: a coding of it.
+#[derive(Debug)]
+pub struct Variant {
+    /// How it is coded.
+    pub coding: Coding,
+    /// Without its quotes.
+    pub tag: Vec<u8>,
+    /// Seconds since 1970, never later than the moment of reading (RFC 9110 section 8.8.2.1).
+    pub last_modified: u64,
+    /// The type of the file without its coding.
+    pub media_type: &'static str,
+    /// Fields and content.
+    pub representation: Rc<Representation>,
+}
+
+impl Variant {
+    /// What requests are compared with. Every tag of ours is strong.
+    pub fn validators(&self) -> Validators<'_> {
+        let entity_tag = EntityTag { weak: false, opaque: &self.tag };
+        Validators { entity_tag, last_modified: self.last_modified }
+    }
+}
+
+/// What is known of a file before it is read.
+pub struct Opened {
+    /// How it is coded.
+    pub coding: Coding,
+    /// The open file.
+    pub file: File,
+    /// Its state when it was opened.
+    pub metadata: Metadata,
+}
+
+impl Opened {
+    /// Makes it ready to be served. `name` tells the type, `varies` whether the file has other codings.
+    /// Returns the state of the file that was read, too.
+    ///
+    /// # Errors
+    /// The system's, for a file that cannot be read.
+    pub fn into_variant(
+        self,
+        name: &[u8],
+        varies: bool,
+        cache_control: &str,
+        moment: &Moment,
+    ) -> io::Result<(Variant, Metadata)> {
+        let (content, metadata) = read(self.file, self.metadata)?;
+        let mut tag = tag(&content, &metadata, moment);
+        if self.coding != Coding::Identity {
+            tag.extend(["-", self.coding.token()]);
+        }
+        let modified = u64::try_from(metadata.modified.seconds).unwrap_or(0);
+        let last_modified = modified.min(moment.seconds());
+        let quoted = format!("\"{tag}\"");
+        let date = date::format(last_modified);
+        let mut repeated = vec![("ETag", quoted.as_bytes()), ("Cache-Control", cache_control.as_bytes())];
+        if varies {
+            repeated.push(("Vary", b"Accept-Encoding"));
+        }
+        let mut lines = vec![("Last-Modified", date.as_bytes()), ("Accept-Ranges", b"bytes")];
+        if self.coding != Coding::Identity {
+            lines.push(("Content-Encoding", self.coding.token().as_bytes()));
+        }
+        let media_type = media_type::of(name);
+        let representation = Rc::new(Representation::new(&repeated, &lines, media_type, content));
+        let tag = tag.into_bytes();
+        Ok((Variant { coding: self.coding, tag, last_modified, media_type, representation }, metadata))
+    }
+}
+
+/// Reads a small file whole; what is changed meanwhile is read again.
+fn read(file: File, opened: Metadata) -> io::Result<(Content, Metadata)> {
+    let mut before = opened;
+    for _ in 0..READINGS {
+        if before.size > IN_MEMORY {
+            return Ok((Content::File(file, before.size), before));
+        }
+        let mut bytes = vec![0; before.size as usize];
+        let result = file.read_exact_at(&mut bytes, 0);
+        let after = file::metadata(&file)?;
+        match result {
+            Ok(()) if after == before => return Ok((Content::Memory(bytes), after)),
+            Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => return Err(error),
+            _ => before = after,
+        }
+    }
+    // Somebody writes without pause: it is served as an open file, whose length the sending keeps to.
+    Ok((Content::File(file, before.size), before))
+}
+
+fn tag(content: &Content, metadata: &Metadata, moment: &Moment) -> String {
+    match content {
+        Content::Memory(bytes) => format!("{:032x}", xxh3_128(bytes)),
+        Content::File(_, size) => {
+            let Timestamp { seconds, nanoseconds } = match metadata.modified.seconds {
+                0 | 1 => metadata.changed,
+                _ => metadata.modified,
+            };
+            let times = format!("{size:x}-{seconds:x}-{nanoseconds:x}");
+            if moment.is_settled(metadata) { times } else { format!("{times}-{:x}", moment.nanoseconds()) }
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! A path -> what it names beneath the root. The only place that turns an `io::Error` into a status.
+//!
+//! A name is looked up twice: `stat` on the whole path tells what it is and whether it is still what a
+//! cache holds, and the opening goes beneath the root's own descriptor, where the kernel lets no symlink
+//! lead out. The root is found by its name each time: it may be a symlink that a deploy swaps.
+
+use std::ffi::CString;
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path as FilePath;
+
+use crate::http::status::Status;
+use crate::http::target::Path;
+use crate::sys::file::{self, Metadata, Purpose};
+
+/// The file that answers for its directory.
+const INDEX: &[u8] = b"index.html";
+/// The one hidden name that is served (RFC 8615).
+const WELL_KNOWN: &[u8] = b".well-known";
+
+/// The document root, by name.
+#[derive(Clone, Debug)]
+pub struct Root(CString);
+
+impl Root {
+    /// A root that can be searched at this moment.
+    ///
+    /// # Errors
+    /// The system's: it is missing, no directory, or may not be searched.
+    pub fn new(path: &FilePath) -> io::Result<Root> {
+        let absolute = std::path::absolute(path)?;
+        let root = Root(CString::new(absolute.as_os_str().as_bytes())?);
+        file::open_directory(&root.0)?;
+        file::stat(&root.name(b".", "")?)?;
+        Ok(root)
+    }
+
+    /// The absolute path.
+    pub fn path(&self) -> &FilePath {
+        FilePath::new(std::ffi::OsStr::from_bytes(self.0.as_bytes()))
+    }
+
+    /// The whole path of a name beneath the root, with something appended to it.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a NUL, which no decoded path holds.
+    pub fn name(&self, relative: &[u8], suffix: &str) -> io::Result<CString> {
+        Ok(CString::new([self.0.as_bytes(), b"/", relative, suffix.as_bytes()].concat())?)
+    }
+
+    /// Opens a regular file beneath the root; never blocks.
+    ///
+    /// # Errors
+    /// The system's (see [`file::open_beneath`]); `NotFound` for what is no regular file.
+    pub fn open_file(&self, relative: &[u8], suffix: &str) -> io::Result<(File, Metadata)> {
+        let opened = self.open(relative, suffix, Purpose::Read)?;
+        let metadata = file::metadata(&opened)?;
+        match metadata.kind {
+            file::Kind::Regular => Ok((opened, metadata)),
+            _ => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+
+    /// Sees whether a name beneath the root is a directory.
+    ///
+    /// # Errors
+    /// As [`Root::open_file`].
+    pub fn see_directory(&self, relative: &[u8]) -> io::Result<()> {
+        self.open(relative, "", Purpose::Look).map(drop)
+    }
+
+    fn open(&self, relative: &[u8], suffix: &str, purpose: Purpose) -> io::Result<File> {
+        let directory = file::open_directory(&self.0)?;
+        let name = CString::new([relative, suffix.as_bytes()].concat())?;
+        file::open_beneath(directory.as_fd(), &name, purpose)
+    }
+}
+
+/// The name beneath the root of the file that answers for a path.
+pub fn file_name(path: &Path) -> Vec<u8> {
+    let index = if path.is_directory() { INDEX } else { b"" };
+    [path.as_bytes(), index].concat()
+}
+
+/// Whether a segment begins with a dot, `.well-known` apart: such names hold what is not meant to be seen.
+pub fn is_hidden(path: &Path) -> bool {
+    let bytes = path.as_bytes();
+    let has_hidden = bytes.starts_with(b".") || memchr::memmem::find(bytes, b"/.").is_some();
+    has_hidden && path.segments().any(|segment| segment.starts_with(b".") && segment != WELL_KNOWN)
+}
+
+/// The answer to a file that cannot be had.
+pub fn refusal(error: &io::Error) -> Status {
+    match error.raw_os_error() {
+        _ if is_absence(error) => Status::NotFound,
+        Some(libc::EACCES | libc::EPERM | libc::EXDEV) => Status::Forbidden,
+        Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM) => Status::ServiceUnavailable,
+        _ => Status::InternalServerError,
+    }
+}
+
+/// Whether the error says that nothing has this name: the kind of answer that may be remembered.
+pub fn is_absence(error: &io::Error) -> bool {
+    // ENXIO: a socket, or a device without a driver. A FIFO opens, and is refused for what it is.
+    let absences = [libc::ENOENT, libc::ENOTDIR, libc::ENAMETOOLONG, libc::ELOOP, libc::ENXIO, libc::ENODEV];
+    error.kind() == io::ErrorKind::NotFound
+        || error.raw_os_error().is_some_and(|code| absences.contains(&code))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::target::Target;
+
+    #[test]
+    fn hidden_names() {
+        for (target, expected) in [
+            ("/", false),
+            ("/a/b.html", false),
+            ("/.env", true),
+            ("/a/.git/config", true),
+            ("/.well-known/security.txt", false),
+            ("/a/.well-known/", false),
+            ("/.well-known/.secret", true),
+            ("/.well-knownx", true),
+            ("/...", true),
+            ("/text..txt", false),
+        ] {
+            let target_read = Target::parse(target.as_bytes()).unwrap();
+            assert_eq!(is_hidden(&target_read.path), expected, "{target}");
+        }
+    }
+
+    #[test]
+    fn names_of_files() {
+        for (target, expected) in [("/", "index.html"), ("/a", "a"), ("/a/", "a/index.html")] {
+            let target = Target::parse(target.as_bytes()).unwrap();
+            assert_eq!(file_name(&target.path), expected.as_bytes());
+        }
+    }
+
+    #[test]
+    fn refusals() {
+        for (code, expected) in [
+            (libc::ENOENT, Status::NotFound),
+            (libc::ENOTDIR, Status::NotFound),
+            (libc::ENAMETOOLONG, Status::NotFound),
+            (libc::EACCES, Status::Forbidden),
+            (libc::EXDEV, Status::Forbidden),
+            (libc::EMFILE, Status::ServiceUnavailable),
+            (libc::EIO, Status::InternalServerError),
+        ] {
+            assert_eq!(refusal(&io::Error::from_raw_os_error(code)), expected, "{code}");
+        }
+    }
+}
