@@ -1,0 +1,116 @@
+//! Every flag, once: the doc comments are the help text.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Parser;
+use clap::builder::styling::{AnsiColor, Styles};
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default());
+
+/// Serves the files of a folder over HTTP/1.1.
+///
+/// `httpd -r ./www` serves ./www on http://127.0.0.1:8000. Every option can also be given by the environment
+/// variable that stands beside it; the option wins. RUST_LOG says how much is logged: `info` (the
+/// default), `warn` (no access lines) or `off`. SIGTERM and SIGINT stop the server once the responses in
+/// flight are finished; SIGHUP and SIGUSR1 reopen the log file.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "httpd", version, styles = STYLES, max_term_width = 100)]
+pub struct Config {
+    /// Address or name to listen on; 0.0.0.0 takes every IPv4 address, :: also every IPv6 one
+    #[arg(long, env = "HTTPD_HOST", value_name = "HOST", default_value = "127.0.0.1")]
+    pub host: String,
+
+    /// Port to listen on; 0 lets the system choose one
+    #[arg(short, long, env = "HTTPD_PORT", value_name = "PORT", default_value_t = 8000)]
+    pub port: u16,
+
+    /// Folder to serve; it may be a symlink that is swapped while the server runs
+    #[arg(short = 'r', long, env = "HTTPD_DOCUMENT_ROOT", value_name = "FOLDER", default_value = ".")]
+    pub document_root: PathBuf,
+
+    /// Worker threads, 1 to 1024; more than there are processors do not help
+    #[arg(short, long, env = "HTTPD_WORKERS", value_name = "COUNT", default_value_t = 1)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub workers: u16,
+
+    /// Connections that may wait to be accepted, 1 to 65535
+    #[arg(long, env = "HTTPD_BACKLOG", value_name = "COUNT", default_value_t = 100)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..))]
+    pub backlog: u16,
+
+    /// Append the log to this file instead of standard error
+    #[arg(long, env = "HTTPD_FILE_LOG", value_name = "FILE")]
+    pub file_log: Option<PathBuf>,
+
+    /// Cache-Control value of found files; errors and redirects always say no-cache
+    #[arg(long, env = "HTTPD_CACHE_CONTROL", value_name = "VALUE", default_value = "no-cache")]
+    #[arg(value_parser = field_value)]
+    pub cache_control: String,
+
+    /// Do not serve file.br, file.zst and file.gz in place of file to clients that accept them
+    #[arg(long, env = "HTTPD_NO_PRECOMPRESSED", value_parser = clap::builder::FalseyValueParser::new())]
+    pub no_precompressed: bool,
+
+    /// Memory for files that are kept ready, in MiB over all workers; 0 reads each file anew
+    #[arg(long, env = "HTTPD_CACHE_SIZE", value_name = "MIB", default_value_t = 64)]
+    #[arg(value_parser = clap::value_parser!(u32).range(..=1024 * 1024))]
+    pub cache_size: u32,
+
+    /// Seconds that a request head may take from its first byte on
+    #[arg(long, env = "HTTPD_HEAD_TIMEOUT", value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    pub head_timeout: Duration,
+
+    /// Seconds that a connection may wait for its next request
+    #[arg(long, env = "HTTPD_IDLE_TIMEOUT", value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    pub idle_timeout: Duration,
+
+    /// Seconds that a client may take none of a response, or send none of a body
+    #[arg(long, env = "HTTPD_STALL_TIMEOUT", value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    pub stall_timeout: Duration,
+
+    /// Seconds that responses in flight get to finish when the server is told to stop
+    #[arg(long, env = "HTTPD_GRACE", value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    pub grace: Duration,
+}
+
+/// A time in seconds, 0.001 to 86,400, with or without a fraction.
+fn seconds(text: &str) -> Result<Duration, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if (0.001..=86_400.0).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
+        _ => Err("not a number of seconds from 0.001 to 86400".into()),
+    }
+}
+
+/// What may stand in a field value.
+fn field_value(text: &str) -> Result<String, String> {
+    if !text.is_empty() && crate::http::field::is_value(text.as_bytes()) {
+        Ok(text.into())
+    } else {
+        Err("not a field value".into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_flags_are_consistent() {
+        Config::command().debug_assert();
+    }
+
+    #[test]
+    fn times() {
+        for (text, expected) in [("10", Some(10_000)), ("0.5", Some(500)), ("0", None), ("-1", None)] {
+            assert_eq!(seconds(text).ok(), expected.map(Duration::from_millis), "{text}");
+        }
+        for text in ["nan", "inf", "1e9", "", "1s"] {
+            assert!(seconds(text).is_err(), "{text}");
+        }
+    }
+}

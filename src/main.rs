@@ -1,0 +1,29 @@
+//! Parses the flags, runs the server, turns an error into one line and an exit code.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+use otuserver::config::Config;
+
+fn main() -> ExitCode {
+    let config = match Config::try_parse() {
+        Ok(config) => config,
+        Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
+            error.exit()
+        }
+        Err(error) => {
+            let text = error.to_string();
+            let first_line = text.lines().next().unwrap_or_default();
+            eprintln!("httpd: {} (see --help)", first_line.trim_start_matches("error: "));
+            return ExitCode::from(2);
+        }
+    };
+    match otuserver::server::run(&config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("httpd: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,488 @@
+//! One connection: what state it is in, what it waits for, how long, and what happens next.
+//!
+//! | state | waits for | until | leaves to |
+//! | --- | --- | --- | --- |
+//! | `Idle` | readable | the idle timeout | `ReadingHead`, `Sending`, `SkippingBody`, `Closed` |
+//! | `ReadingHead` | readable | the head timeout, from the first byte | `Sending`, `Idle`, `Lingering` |
+//! | `Sending` | writable | the stall timeout, from the last progress | `Idle`, `SkippingBody`, `Lingering`, `Closed` |
+//! | `SkippingBody` | readable | the stall timeout, from its start | `Idle`, `Lingering` |
+//! | `Lingering` | readable, discarding | [`LINGER`] | `Closed` |
+//!
+//! The state is the only truth: [`Connection::interest`] and [`Connection::deadline`] are functions of it.
+//! An idle connection holds no buffer. A response is tried at once, and the state `Sending` is entered only
+//! when the socket is full.
+
+use std::borrow::Cow;
+use std::io;
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use super::access_log::{AccessLog, Line};
+use super::output::{Output, Sent};
+use crate::http::field::Name;
+use crate::http::framing::{Body, FramingError, Skipped, Skipper};
+use crate::http::parser::Parser;
+use crate::http::request::{Method, Request};
+use crate::http::response::{self, Preamble};
+use crate::http::status::Status;
+use crate::http::target;
+use crate::site::{Moment, Response, Site};
+use crate::sys::epoll::Interest;
+use crate::sys::socket::Socket;
+
+/// Bytes of a request body that are skipped for the sake of the connection; after a longer one it is closed.
+pub const MAX_SKIPPED_BODY: u64 = 1024 * 1024;
+/// How long what a client still sends is discarded after the last response. Closing at once would make the
+/// kernel reset the connection, and the reset can overtake the response (RFC 9112 section 9.6).
+pub const LINGER: Duration = Duration::from_secs(5);
+/// Bytes of rendered responses after which a pipeline is sent, and not answered further.
+const BATCH: usize = 64 * 1024;
+
+/// How long a connection may wait for what.
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
+    /// For a head, from its first byte.
+    pub head: Duration,
+    /// For the next request.
+    pub idle: Duration,
+    /// For any progress of a response, and for a body as a whole.
+    pub stall: Duration,
+}
+
+/// What a connection needs of its worker to go on.
+pub struct Turn<'a> {
+    /// Answers requests.
+    pub site: &'a mut Site,
+    /// Which turn this is.
+    pub moment: Moment,
+    /// When it began.
+    pub now: Instant,
+    /// The lines that all responses of this second share.
+    pub preamble: &'a Preamble,
+    /// A parser that is lent out for as long as a head arrives in one piece.
+    pub parser: &'a mut Parser,
+    /// An output that is lent out for as long as the socket takes all; empty in between.
+    pub output: &'a mut Output,
+    /// Where lines go, if anybody wants them.
+    pub log: Option<&'a mut AccessLog>,
+    /// Whether every response is the last one of its connection.
+    pub is_stopping: bool,
+}
+
+/// Why a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// As agreed, after a response.
+    Done,
+    /// The client has ended it.
+    ClientClosed,
+    /// The client had its time.
+    TimedOut,
+    /// The server stops.
+    Stopped,
+    /// Sending or receiving failed.
+    Broken(io::ErrorKind),
+}
+
+/// What follows once the responses are sent.
+#[derive(Clone, Copy, Debug)]
+enum Then {
+    /// The next request.
+    Read,
+    /// The rest of a body, and then the next request.
+    Skip(Skipper),
+    /// The end, while the client may still be sending.
+    Linger,
+    /// The end.
+    Close,
+}
+
+#[derive(Debug)]
+enum State {
+    Idle { since: Instant },
+    ReadingHead(Box<ReadingHead>),
+    Sending(Box<Sending>),
+    SkippingBody { skipper: Skipper, since: Instant },
+    Lingering { since: Instant },
+    Closed(Reason),
+}
+
+#[derive(Debug)]
+struct ReadingHead {
+    /// What has come of it.
+    held: Vec<u8>,
+    parser: Parser,
+    /// When its first byte came.
+    since: Instant,
+}
+
+#[derive(Debug)]
+struct Sending {
+    output: Output,
+    then: Then,
+    /// What has come behind the requests that are being answered.
+    held: Vec<u8>,
+    /// The last progress.
+    since: Instant,
+}
+
+/// What has happened on the socket.
+#[derive(Clone, Copy, Debug)]
+pub enum Arrival<'a> {
+    /// Bytes have come.
+    Bytes(&'a [u8]),
+    /// There is room to send.
+    Room,
+    /// The client sends no more.
+    End,
+    /// The connection is broken.
+    Broken(io::ErrorKind),
+}
+
+/// Bytes that are still to be read, in one piece.
+struct Input<'a> {
+    bytes: Cow<'a, [u8]>,
+    position: usize,
+}
+
+impl<'a> Input<'a> {
+    fn new(mut held: Vec<u8>, arrived: &'a [u8]) -> Input<'a> {
+        let bytes = if held.is_empty() {
+            Cow::Borrowed(arrived)
+        } else {
+            held.extend_from_slice(arrived);
+            Cow::Owned(held)
+        };
+        Input { bytes, position: 0 }
+    }
+
+    fn rest(&self) -> &[u8] {
+        &self.bytes[self.position..]
+    }
+
+    fn is_empty(&self) -> bool {
+        self.position == self.bytes.len()
+    }
+}
+
+/// A connection and its state.
+#[derive(Debug)]
+pub struct Connection {
+    socket: Socket,
+    client: IpAddr,
+    state: State,
+}
+
+impl Connection {
+    /// A new connection that has said nothing yet.
+    pub fn new(socket: Socket, client: IpAddr, now: Instant) -> Connection {
+        Connection { socket, client, state: State::Idle { since: now } }
+    }
+
+    /// The socket.
+    pub fn socket(&self) -> &Socket {
+        &self.socket
+    }
+
+    /// Gives the socket and the client away.
+    pub fn into_parts(self) -> (Socket, IpAddr) {
+        (self.socket, self.client)
+    }
+
+    /// Whether it waits for a request of which nothing has come.
+    pub fn is_idle(&self) -> bool {
+        matches!(self.state, State::Idle { .. })
+    }
+
+    /// Why it ended, if it did. The socket is still open: dropping the connection closes it.
+    pub fn closed(&self) -> Option<Reason> {
+        match self.state {
+            State::Closed(reason) => Some(reason),
+            _ => None,
+        }
+    }
+
+    /// What it waits for.
+    pub fn interest(&self) -> Interest {
+        match self.state {
+            State::Sending(_) => Interest::Writable,
+            _ => Interest::Readable,
+        }
+    }
+
+    /// When it has waited too long; `None` once it is closed.
+    pub fn deadline(&self, timeouts: &Timeouts) -> Option<Instant> {
+        Some(match &self.state {
+            State::Idle { since } => *since + timeouts.idle,
+            State::ReadingHead(reading) => reading.since + timeouts.head,
+            State::Sending(sending) => sending.since + timeouts.stall,
+            State::SkippingBody { since, .. } => *since + timeouts.stall,
+            State::Lingering { since } => *since + LINGER,
+            State::Closed(_) => return None,
+        })
+    }
+
+    /// Ends it. What was promised and not sent is logged as far as it was sent.
+    pub fn close(&mut self, reason: Reason, turn: &mut Turn) {
+        if let State::Sending(sending) = &mut self.state {
+            log_broken(&mut sending.output, turn);
+        }
+        self.state = State::Closed(reason);
+    }
+
+    /// Its deadline has passed. A client that has begun a request is told so.
+    pub fn expire(&mut self, turn: &mut Turn) {
+        if let State::ReadingHead(_) = self.state {
+            self.refuse(Status::RequestTimeout, None, turn);
+            self.send(Then::Linger, &mut Input::new(Vec::new(), &[]), turn);
+        } else {
+            self.close(Reason::TimedOut, turn);
+        }
+    }
+
+    /// Lives on after something has happened: the whole life of a connection is this loop.
+    pub fn advance(&mut self, arrival: Arrival, turn: &mut Turn) {
+        let arrived = match arrival {
+            Arrival::Bytes(bytes) => bytes,
+            Arrival::Room => &[],
+            Arrival::End => return self.close(Reason::ClientClosed, turn),
+            Arrival::Broken(kind) => return self.close(Reason::Broken(kind), turn),
+        };
+        let mut input = Input::new(self.take_held(turn), arrived);
+        loop {
+            let goes_on = match &mut self.state {
+                State::Idle { .. } | State::ReadingHead(_) => match self.answer_requests(&mut input, turn) {
+                    Some(then) => self.send(then, &mut input, turn),
+                    None => false,
+                },
+                State::Sending(_) => self.send_on(&mut input, turn),
+                State::SkippingBody { .. } => self.skip_body(&mut input, turn),
+                State::Lingering { .. } | State::Closed(_) => false,
+            };
+            if !goes_on {
+                return;
+            }
+        }
+    }
+
+    /// What was held back, to be read with what has arrived. A head's own parser is put in place of the lent
+    /// one.
+    fn take_held(&mut self, turn: &mut Turn) -> Vec<u8> {
+        match &mut self.state {
+            State::ReadingHead(reading) => {
+                std::mem::swap(turn.parser, &mut reading.parser);
+                std::mem::take(&mut reading.held)
+            }
+            State::Sending(sending) => {
+                turn.parser.reset();
+                std::mem::take(&mut sending.held)
+            }
+            _ => {
+                turn.parser.reset();
+                Vec::new()
+            }
+        }
+    }
+
+    /// Answers the requests that have come, into the lent output. `None` when there is nothing to send: the
+    /// state then says what is missing.
+    fn answer_requests(&mut self, input: &mut Input, turn: &mut Turn) -> Option<Then> {
+        let mut then = None;
+        while !input.is_empty() && turn.output.held_bytes() < BATCH {
+            match turn.parser.advance(input.rest()) {
+                Ok(Some(request)) => {
+                    let (response, next) = answer(&request, turn.site, &turn.moment, turn.is_stopping);
+                    let connection = connection_field(&request, next);
+                    let line = turn.log.as_ref().map(|log| {
+                        Line::new(self.client, log.time(), Some(&request), response.status, turn.now)
+                    });
+                    turn.output.push(response, turn.preamble, connection, line);
+                    input.position += turn.parser.length();
+                    turn.parser.reset();
+                    then = Some(next);
+                    match next {
+                        Then::Read => continue,
+                        // Bytes behind the last request: closing at once would reset the connection.
+                        Then::Close if !input.is_empty() => then = Some(Then::Linger),
+                        _ => {}
+                    }
+                    return then;
+                }
+                Ok(None) => break,
+                Err(error) => {
+                    self.refuse(error.status(), None, turn);
+                    return Some(Then::Linger);
+                }
+            }
+        }
+        if then.is_none() {
+            self.wait_for_more(input, turn);
+        }
+        then
+    }
+
+    /// Nothing more can be done with the input: holds what is left of it.
+    fn wait_for_more(&mut self, input: &mut Input, turn: &mut Turn) {
+        let since = match &self.state {
+            State::ReadingHead(reading) => reading.since,
+            _ => turn.now,
+        };
+        self.state = if input.is_empty() {
+            State::Idle { since: turn.now }
+        } else {
+            let parser = std::mem::take(turn.parser);
+            State::ReadingHead(Box::new(ReadingHead { held: input.rest().to_vec(), parser, since }))
+        };
+        input.position = input.bytes.len();
+    }
+
+    /// Puts a refusal into the lent output, as the last response.
+    fn refuse(&mut self, status: Status, request: Option<&Request>, turn: &mut Turn) {
+        let line = turn.log.as_ref().map(|log| Line::new(self.client, log.time(), request, status, turn.now));
+        turn.output.push(turn.site.refuse(status), turn.preamble, response::Connection::Close, line);
+    }
+
+    /// Sends the lent output. Returns whether there is more to do now.
+    fn send(&mut self, then: Then, input: &mut Input, turn: &mut Turn) -> bool {
+        match turn.output.send(&self.socket) {
+            Ok(Sent::All) => {
+                log_finished(turn.output, turn.log.as_deref_mut());
+                self.follow(then, input, turn)
+            }
+            Ok(Sent::Part) => {
+                log_finished(turn.output, turn.log.as_deref_mut());
+                let (output, held) = (std::mem::take(turn.output), input.rest().to_vec());
+                self.state = State::Sending(Box::new(Sending { output, then, held, since: turn.now }));
+                false
+            }
+            Err(error) => {
+                let mut output = std::mem::take(turn.output);
+                log_broken(&mut output, turn);
+                self.close(Reason::Broken(error.kind()), turn);
+                false
+            }
+        }
+    }
+
+    /// Sends on what the socket did not take before. Returns whether there is more to do now.
+    fn send_on(&mut self, input: &mut Input, turn: &mut Turn) -> bool {
+        let State::Sending(sending) = &mut self.state else { return false };
+        let before = sending.output.sent_bytes();
+        let result = sending.output.send(&self.socket);
+        log_finished(&mut sending.output, turn.log.as_deref_mut());
+        match result {
+            Ok(Sent::All) => {
+                let then = sending.then;
+                self.follow(then, input, turn)
+            }
+            Ok(Sent::Part) => {
+                if sending.output.sent_bytes() > before {
+                    sending.since = turn.now;
+                }
+                sending.held = input.rest().to_vec();
+                false
+            }
+            Err(error) => {
+                self.close(Reason::Broken(error.kind()), turn);
+                false
+            }
+        }
+    }
+
+    /// All is sent: what follows. Returns whether there is more to do now.
+    fn follow(&mut self, then: Then, input: &mut Input, turn: &mut Turn) -> bool {
+        match then {
+            Then::Read => {
+                self.state = State::Idle { since: turn.now };
+                !input.is_empty()
+            }
+            Then::Skip(skipper) => {
+                self.state = State::SkippingBody { skipper, since: turn.now };
+                true
+            }
+            Then::Linger => {
+                self.state = match self.socket.shutdown_write() {
+                    Ok(()) => State::Lingering { since: turn.now },
+                    Err(error) => State::Closed(Reason::Broken(error.kind())),
+                };
+                false
+            }
+            Then::Close => {
+                self.state = State::Closed(Reason::Done);
+                false
+            }
+        }
+    }
+
+    /// Skips what has come of a body. Returns whether there is more to do now.
+    fn skip_body(&mut self, input: &mut Input, turn: &mut Turn) -> bool {
+        let State::SkippingBody { skipper, .. } = &mut self.state else { return false };
+        match skipper.skip(input.rest()) {
+            Ok(Skipped::All) => {
+                input.position = input.bytes.len();
+                false
+            }
+            Ok(Skipped::End(length)) => {
+                input.position += length;
+                self.follow(Then::Read, input, turn)
+            }
+            // The response is sent already, and nothing that follows can be trusted.
+            Err(_) => self.follow(Then::Linger, input, turn),
+        }
+    }
+}
+
+/// The response to a request, and what follows it on its connection.
+fn answer(request: &Request, site: &mut Site, moment: &Moment, is_stopping: bool) -> (Response, Then) {
+    match frame(request) {
+        Ok(body) => (site.answer(request, moment), follow_body(request, body, is_stopping)),
+        Err(status) => {
+            let with_content = request.method != Method::Head;
+            (Response { with_content, ..site.refuse(status) }, Then::Linger)
+        }
+    }
+}
+
+/// What the framing of a request says, before anybody looks at what it asks for.
+fn frame(request: &Request) -> Result<Body, Status> {
+    let body = Body::of(request).map_err(FramingError::status)?;
+    if target::has_valid_host(request) { Ok(body) } else { Err(Status::BadRequest) }
+}
+
+fn follow_body(request: &Request, body: Body, is_stopping: bool) -> Then {
+    let is_last = is_stopping || !request.is_persistent();
+    // Who waits for a 100 may or may not send the body after another answer: nobody can know what the next
+    // bytes are (RFC 9110 section 10.1.1).
+    let waits_for_100 = request.minor >= 1 && request.has(Name::Expect);
+    match body {
+        Body::None if is_last => Then::Close,
+        Body::None => Then::Read,
+        _ if is_last || waits_for_100 => Then::Linger,
+        _ => Skipper::new(body, MAX_SKIPPED_BODY).map_or(Then::Linger, Then::Skip),
+    }
+}
+
+fn connection_field(request: &Request, then: Then) -> response::Connection {
+    match then {
+        Then::Read | Then::Skip(_) if request.minor == 0 => response::Connection::KeepAlive,
+        Then::Read | Then::Skip(_) => response::Connection::Implied,
+        Then::Linger | Then::Close => response::Connection::Close,
+    }
+}
+
+fn log_finished(output: &mut Output, log: Option<&mut AccessLog>) {
+    if let Some(log) = log {
+        let now = Instant::now();
+        while let Some((line, bytes)) = output.take_finished() {
+            log.add(&line, bytes, now);
+        }
+    }
+}
+
+fn log_broken(output: &mut Output, turn: &mut Turn) {
+    if let Some(log) = turn.log.as_deref_mut() {
+        while let Some((line, bytes)) = output.take_broken() {
+            log.add(&line, bytes, turn.now);
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! What to do next: listen, start the workers, wait until they are done.
+//!
+//! `-w N` runs N of the same loop, the first of them on the main thread. A panic is a bug of ours: it ends
+//! the whole process (the profile says abort), because a worker that is half gone would hold connections
+//! that nobody answers. A supervisor, or the container's restart policy, starts a new one.
+
+mod access_log;
+mod connection;
+mod log_file;
+mod output;
+mod timers;
+mod worker;
+
+use std::fmt;
+use std::io::{self, Write};
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::{Arc, mpsc};
+use std::thread::{self, JoinHandle};
+
+use crate::config::Config;
+use crate::site::Policy;
+use crate::site::resolve::Root;
+use crate::sys::file::raise_descriptor_limit;
+use crate::sys::signal::Signals;
+use crate::sys::socket::Listener;
+use connection::Timeouts;
+use log_file::LogFile;
+use worker::{Crew, Equipment, Worker};
+
+/// Why the server could not start or go on: what failed, and what the system says of it.
+#[derive(Debug)]
+pub struct Error {
+    what: String,
+    source: io::Error,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        write!(formatter, "{}: {}", self.what, self.source)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.source)
+    }
+}
+
+/// Names what was tried, for the operator.
+trait Context<T> {
+    fn context(self, what: impl FnOnce() -> String) -> Result<T, Error>;
+}
+
+impl<T> Context<T> for io::Result<T> {
+    fn context(self, what: impl FnOnce() -> String) -> Result<T, Error> {
+        self.map_err(|source| Error { what: what(), source })
+    }
+}
+
+/// Serves until a signal says stop.
+///
+/// # Errors
+/// An [`Error`] when the server cannot start: the root, the log, the address.
+pub fn run(config: &Config) -> Result<(), Error> {
+    let root = Root::new(&config.document_root)
+        .context(|| format!("cannot serve {}", config.document_root.display()))?;
+    let log_file = LogFile::open(config.file_log.as_deref()).context(|| {
+        let path =
+            config.file_log.as_deref().map_or("standard error".into(), |path| path.display().to_string());
+        format!("cannot open the log {path}")
+    })?;
+    start_logger(log_file.clone());
+    let (listener, address) = listen(config)?;
+    let signals = Signals::new().context(|| "cannot wait for signals".into())?;
+
+    let count = usize::from(config.workers);
+    let policy = policy(config, count);
+    let crew = Arc::new(Crew::new(count).context(|| "cannot make the workers".into())?);
+    let listener = Arc::new(listener);
+    let equip = |index, signals| Equipment {
+        index,
+        crew: Arc::clone(&crew),
+        listener: Arc::clone(&listener),
+        signals,
+        root: root.clone(),
+        policy: policy.clone(),
+        log_file: log_file.clone(),
+        logs_access: log::log_enabled!(target: "access", log::Level::Info),
+        timeouts: Timeouts {
+            head: config.head_timeout,
+            idle: config.idle_timeout,
+            stall: config.stall_timeout,
+        },
+        grace: config.grace,
+    };
+    let first = Worker::new(equip(0, Some(signals))).context(|| "cannot make a worker".into())?;
+    let others =
+        (1..count).map(|index| start_worker(equip(index, None))).collect::<Result<Vec<_>, Error>>()?;
+    drop(listener);
+    announce(address, &root, count, &log_file);
+    first.run().context(|| "cannot wait for events".into())?;
+    for other in others {
+        // A worker that panics ends the process: there is nothing to join then.
+        if let Ok(result) = other.join() {
+            result.context(|| "cannot wait for events".into())?;
+        }
+    }
+    Ok(())
+}
+
+/// Starts a worker on a thread of its own, and returns once it is ready.
+fn start_worker(equipment: Equipment) -> Result<JoinHandle<io::Result<()>>, Error> {
+    let (ready, is_ready) = mpsc::channel();
+    let name = format!("worker-{}", equipment.index);
+    let work = move || match Worker::new(equipment) {
+        Ok(worker) => {
+            // Who started it waits for this word.
+            let _ = ready.send(Ok(()));
+            worker.run()
+        }
+        Err(error) => {
+            let _ = ready.send(Err(error));
+            Ok(())
+        }
+    };
+    let handle = thread::Builder::new().name(name).spawn(work).context(|| "cannot start a thread".into())?;
+    let answer = is_ready.recv().unwrap_or_else(|_| Err(io::ErrorKind::BrokenPipe.into()));
+    answer.context(|| "cannot make a worker".into())?;
+    Ok(handle)
+}
+
+fn start_logger(log_file: LogFile) {
+    let filter = env_logger::Env::default().default_filter_or("info");
+    let target = env_logger::Target::Pipe(Box::new(log_file));
+    // It fails only when there is a logger already: in a test that runs two servers.
+    let _ = env_logger::Builder::from_env(filter).target(target).try_init();
+}
+
+/// Listens on the first address of the host that can be had.
+fn listen(config: &Config) -> Result<(Listener, SocketAddr), Error> {
+    let (host, port) = (config.host.as_str(), config.port);
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    let addresses = (bare, port).to_socket_addrs().context(|| format!("cannot resolve {host}"))?;
+    let mut result = Err(io::ErrorKind::AddrNotAvailable.into());
+    for address in addresses {
+        result = Listener::bind(address, i32::from(config.backlog));
+        if result.is_ok() {
+            break;
+        }
+    }
+    let listener = result.context(|| format!("cannot listen on {host} port {port}"))?;
+    let address = listener.local_address().context(|| "cannot tell the address".into())?;
+    Ok((listener, address))
+}
+
+fn policy(config: &Config, workers: usize) -> Policy {
+    // The other half of the descriptors is for connections, shared by the workers as they come.
+    let descriptors = raise_descriptor_limit() as usize / 2;
+    Policy {
+        cache_control: config.cache_control.clone(),
+        precompressed: !config.no_precompressed,
+        cache_bytes: config.cache_size as usize * 1024 * 1024 / workers,
+        cache_descriptors: descriptors / workers,
+    }
+}
+
+/// The one line that says where the server is. It goes to standard error whatever RUST_LOG says, and to a
+/// log file too.
+fn announce(address: SocketAddr, root: &Root, workers: usize, log_file: &LogFile) {
+    let noun = if workers == 1 { "worker" } else { "workers" };
+    let version = env!("CARGO_PKG_VERSION");
+    let root = root.path().display();
+    let line = format!("httpd {version} listening on http://{address}, serving {root} with {workers} {noun}");
+    // Nobody may be there to read it: a closed standard error is no reason not to serve.
+    let _ = writeln!(io::stderr(), "{line}");
+    if log_file.is_file() {
+        log::info!("{line}");
+    }
+}

@@ -1,0 +1,256 @@
+//! Bytes and file ranges that are promised to a client and not yet sent.
+//!
+//! Heads and small bodies are rendered one behind the other, so that many pipelined responses leave in one
+//! call; larger ones in memory are sent from where they are, and files by `sendfile`.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::ops::Range;
+use std::rc::Rc;
+
+use super::access_log::Line;
+use crate::http::response::{self, Connection, Preamble};
+use crate::site::file::{Content, Representation};
+use crate::site::{Part, Response};
+use crate::sys::file::send_file;
+use crate::sys::socket::{MAX_SLICES, Socket};
+
+/// Bodies up to this many bytes are copied behind their head: cheaper than a slice of their own.
+const COPIED: u64 = 4 * 1024;
+/// Bytes that one call of `sendfile` is asked for.
+const FILE_CHUNK: u64 = 512 * 1024;
+/// Bytes that one connection may send in one turn, so that a large download never starves the others.
+const TURN_BUDGET: u64 = 2 * 1024 * 1024;
+/// Room that is kept for the next responses.
+const KEPT_ROOM: usize = 64 * 1024;
+
+/// How far sending has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// Everything is sent.
+    All,
+    /// There is more, and the socket is full or others are to have their turn.
+    Part,
+}
+
+#[derive(Debug)]
+enum Piece {
+    /// Bytes of `Output::rendered` up to this position.
+    Rendered(usize),
+    /// A range of a content.
+    Content(Rc<Representation>, Range<u64>),
+}
+
+/// A response in the queue: where its body begins and ends in the stream of all bytes, and what the log is
+/// to say of it.
+#[derive(Debug)]
+struct Logged {
+    body: u64,
+    end: u64,
+    line: Line,
+}
+
+/// What is promised and not yet sent, in order.
+#[derive(Debug, Default)]
+pub struct Output {
+    rendered: Vec<u8>,
+    rendered_sent: usize,
+    pieces: VecDeque<Piece>,
+    /// Bytes of all responses so far, and the ones of them that the socket has taken.
+    promised: u64,
+    sent: u64,
+    logged: VecDeque<Logged>,
+}
+
+impl Output {
+    /// Bytes that are held in this output itself.
+    pub fn held_bytes(&self) -> usize {
+        self.rendered.len()
+    }
+
+    /// Bytes that the socket has taken since the output was begun.
+    pub fn sent_bytes(&self) -> u64 {
+        self.sent
+    }
+
+    /// Renders a response behind the ones that are there.
+    pub fn push(
+        &mut self,
+        response: Response,
+        preamble: &Preamble,
+        connection: Connection,
+        line: Option<Line>,
+    ) {
+        let Response { status, representation, part, with_content } = response;
+        let mut own = Vec::new();
+        let fields = match &part {
+            Part::Whole => representation.fields(),
+            Part::Nothing => representation.fields_of_not_modified(),
+            Part::One(range) => {
+                let content_range = crate::http::range::content_range(range, representation.content.length());
+                response::field(&mut own, "Content-Range", content_range);
+                response::field(&mut own, "Content-Length", (range.end - range.start).to_string());
+                representation.fields_of_a_range()
+            }
+            Part::Several(parts) => {
+                response::field(&mut own, "Content-Type", parts.content_type());
+                response::field(&mut own, "Content-Length", parts.length().to_string());
+                representation.fields_of_ranges()
+            }
+        };
+        let start = self.rendered.len();
+        response::head(&mut self.rendered, status, preamble, connection, [fields, &own]);
+        self.note_rendered(start);
+        let body = self.promised;
+        if with_content {
+            match part {
+                Part::Whole => {
+                    let length = representation.content.length();
+                    self.push_content(representation, 0..length);
+                }
+                Part::Nothing => {}
+                Part::One(range) => self.push_content(representation, range),
+                Part::Several(parts) => {
+                    for (head, range) in parts.parts() {
+                        self.push_rendered(&head);
+                        self.push_content(Rc::clone(&representation), range);
+                    }
+                    self.push_rendered(&parts.end());
+                }
+            }
+        }
+        if let Some(line) = line {
+            self.logged.push_back(Logged { body, end: self.promised, line });
+        }
+    }
+
+    fn push_rendered(&mut self, bytes: &[u8]) {
+        let start = self.rendered.len();
+        self.rendered.extend_from_slice(bytes);
+        self.note_rendered(start);
+    }
+
+    /// Promises what was rendered from `start` on.
+    fn note_rendered(&mut self, start: usize) {
+        let end = self.rendered.len();
+        self.promised += (end - start) as u64;
+        match self.pieces.back_mut() {
+            Some(Piece::Rendered(last)) => *last = end,
+            _ => self.pieces.push_back(Piece::Rendered(end)),
+        }
+    }
+
+    fn push_content(&mut self, representation: Rc<Representation>, range: Range<u64>) {
+        let length = range.end - range.start;
+        match &representation.content {
+            _ if length == 0 => {}
+            Content::Memory(bytes) if length <= COPIED => {
+                self.push_rendered(&bytes[range.start as usize..range.end as usize]);
+            }
+            _ => {
+                self.promised += length;
+                self.pieces.push_back(Piece::Content(representation, range));
+            }
+        }
+    }
+
+    /// Sends as much as the socket takes and the turn allows.
+    ///
+    /// # Errors
+    /// The connection's; `UnexpectedEof` when a file has become shorter than what was promised.
+    pub fn send(&mut self, socket: &Socket) -> io::Result<Sent> {
+        let mut budget = TURN_BUDGET;
+        while let Some(front) = self.pieces.front() {
+            if budget == 0 {
+                return Ok(Sent::Part);
+            }
+            let result = match front {
+                Piece::Content(representation, range) => match &representation.content {
+                    Content::File(file, _) => {
+                        let count = (range.end - range.start).min(FILE_CHUNK).min(budget);
+                        match send_file(socket, file, range.start, count as usize) {
+                            Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
+                            result => result,
+                        }
+                    }
+                    Content::Memory(_) => self.send_memory(socket),
+                },
+                Piece::Rendered(_) => self.send_memory(socket),
+            };
+            match result {
+                Ok(count) => {
+                    self.advance(count);
+                    budget = budget.saturating_sub(count as u64);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Sent::Part),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.rendered.clear();
+        self.rendered.shrink_to(KEPT_ROOM);
+        self.rendered_sent = 0;
+        Ok(Sent::All)
+    }
+
+    /// Sends the pieces in memory at the front, in one call.
+    fn send_memory(&self, socket: &Socket) -> io::Result<usize> {
+        let mut slices = [IoSlice::new(&[]); MAX_SLICES];
+        let mut count = 0;
+        let mut position = self.rendered_sent;
+        for piece in self.pieces.iter().take(MAX_SLICES) {
+            let bytes = match piece {
+                Piece::Rendered(end) => &self.rendered[std::mem::replace(&mut position, *end)..*end],
+                Piece::Content(representation, range) => match &representation.content {
+                    Content::Memory(bytes) => &bytes[range.start as usize..range.end as usize],
+                    Content::File(..) => break,
+                },
+            };
+            slices[count] = IoSlice::new(bytes);
+            count += 1;
+        }
+        socket.send(&slices[..count], count < self.pieces.len())
+    }
+
+    /// Takes out what the socket has taken.
+    fn advance(&mut self, count: usize) {
+        self.sent += count as u64;
+        let mut count = count as u64;
+        while count > 0 {
+            match self.pieces.front_mut() {
+                Some(Piece::Rendered(end)) => {
+                    let step = count.min((*end - self.rendered_sent) as u64);
+                    self.rendered_sent += step as usize;
+                    count -= step;
+                    if self.rendered_sent == *end {
+                        self.pieces.pop_front();
+                    }
+                }
+                Some(Piece::Content(_, range)) => {
+                    let step = count.min(range.end - range.start);
+                    range.start += step;
+                    count -= step;
+                    if range.is_empty() {
+                        self.pieces.pop_front();
+                    }
+                }
+                None => return,
+            }
+        }
+    }
+
+    /// The log lines of the responses that are sent, each with the bytes of body that were.
+    pub fn take_finished(&mut self) -> Option<(Line, u64)> {
+        if self.logged.front()?.end > self.sent {
+            return None;
+        }
+        let logged = self.logged.pop_front()?;
+        Some((logged.line, logged.end - logged.body))
+    }
+
+    /// The log lines of the responses that will never be sent whole, once the finished ones are taken.
+    pub fn take_broken(&mut self) -> Option<(Line, u64)> {
+        let logged = self.logged.pop_front()?;
+        Some((logged.line, self.sent.saturating_sub(logged.body)))
+    }
+}

@@ -1,0 +1,109 @@
+//! Which connections to look at, when: a wheel of slots, one tick apart.
+//!
+//! An entry is a hint and nothing more. It says when to look; the connection's own deadline says whether
+//! it is late. So nothing is ever cancelled or moved, and a hint for a connection that is gone is harmless.
+
+use std::time::{Duration, Instant};
+
+/// How far two slots are apart: a timeout is at most this much late.
+const TICK: Duration = Duration::from_millis(100);
+/// Slots of the wheel. A deadline beyond them is looked at early, and put in again.
+const SLOTS: u64 = 1024;
+
+/// The wheel.
+pub struct Timers {
+    began: Instant,
+    /// The tick that is handed out next.
+    next: u64,
+    slots: Vec<Vec<u32>>,
+    count: usize,
+}
+
+impl Timers {
+    /// An empty wheel that turns from `now` on.
+    pub fn new(now: Instant) -> Timers {
+        Timers { began: now, next: 0, slots: (0..SLOTS).map(|_| Vec::new()).collect(), count: 0 }
+    }
+
+    /// Asks for `token` to be looked at once `deadline` has passed, or a little later. Returns when that
+    /// will be.
+    pub fn add(&mut self, token: u32, deadline: Instant) -> Instant {
+        let ticks = deadline.saturating_duration_since(self.began).as_nanos() / TICK.as_nanos();
+        let tick = (ticks as u64 + 1).clamp(self.next, self.next + SLOTS - 1);
+        self.slots[(tick % SLOTS) as usize].push(token);
+        self.count += 1;
+        self.time_of(tick)
+    }
+
+    /// Takes out what is to be looked at by now, into `due`.
+    pub fn take_due(&mut self, now: Instant, due: &mut Vec<u32>) {
+        while self.time_of(self.next) <= now {
+            let slot = &mut self.slots[(self.next % SLOTS) as usize];
+            self.count -= slot.len();
+            due.append(slot);
+            self.next += 1;
+        }
+    }
+
+    /// How long nothing is to be looked at; `None` when the wheel is empty.
+    pub fn next_after(&self, now: Instant) -> Option<Duration> {
+        if self.count == 0 {
+            return None;
+        }
+        let mut ticks = self.next..self.next + SLOTS;
+        let tick = ticks.find(|tick| !self.slots[(tick % SLOTS) as usize].is_empty())?;
+        Some(self.time_of(tick).saturating_duration_since(now))
+    }
+
+    fn time_of(&self, tick: u64) -> Instant {
+        self.began + TICK * u32::try_from(tick).unwrap_or(u32::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_token_comes_after_its_deadline_and_soon() {
+        let start = Instant::now();
+        let mut timers = Timers::new(start);
+        assert_eq!(timers.next_after(start), None);
+        let deadlines: Vec<u64> = vec![0, 1, 99, 100, 101, 5_000, 60_000, 500_000];
+        for (token, milliseconds) in deadlines.iter().enumerate() {
+            timers.add(token as u32, start + Duration::from_millis(*milliseconds));
+        }
+        let mut seen = Vec::new();
+        let mut due = Vec::new();
+        for step in 0..6_000u64 {
+            let now = start + Duration::from_millis(step * 100);
+            timers.take_due(now, &mut due);
+            for token in due.drain(..) {
+                let deadline = start + Duration::from_millis(deadlines[token as usize]);
+                if deadline > now {
+                    timers.add(token, deadline); // beyond the wheel: looked at early
+                    continue;
+                }
+                assert!(now - deadline <= TICK * 2, "{token} is late");
+                seen.push(token);
+            }
+        }
+        seen.sort_unstable();
+        assert_eq!(seen, (0..deadlines.len() as u32).collect::<Vec<_>>());
+        assert_eq!(timers.next_after(start), None);
+    }
+
+    #[test]
+    fn the_wait_ends_when_the_next_look_is_due() {
+        let start = Instant::now();
+        let mut timers = Timers::new(start);
+        let look = timers.add(7, start + Duration::from_millis(250));
+        let mut due = Vec::new();
+        timers.take_due(start + Duration::from_millis(250), &mut due);
+        assert!(due.is_empty());
+        let now = start + timers.next_after(start).unwrap();
+        assert_eq!(now, look);
+        timers.take_due(now, &mut due);
+        assert_eq!(due, [7]);
+    }
+}

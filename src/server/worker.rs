@@ -1,0 +1,504 @@
+//! One thread, one epoll: wait, accept and read **all** that is ready, then answer all, expire, write the log.
+//!
+//! Reading everything before answering anything is what lets the cache look at each file once a turn and
+//! still never be stale: every request of the turn had arrived before the first look.
+//!
+//! All workers wait for the one listener. Who accepts serves: a connection that ends with its first response
+//! never leaves its worker, nor touches its epoll. One that stays is given to the worker that has the fewest.
+
+use std::io;
+use std::net::IpAddr;
+use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use slab::Slab;
+
+use super::access_log::AccessLog;
+use super::connection::{Arrival, Connection, Reason, Timeouts, Turn};
+use super::log_file::LogFile;
+use super::output::Output;
+use super::timers::Timers;
+use crate::http::parser::Parser;
+use crate::http::response::Preamble;
+use crate::site::resolve::Root;
+use crate::site::{Moment, Policy, Site};
+use crate::sys::epoll::{Epoll, Events, Interest};
+use crate::sys::signal::{Bell, Signal, Signals};
+use crate::sys::socket::{Listener, Socket};
+
+/// Events that one wait returns at most.
+const EVENTS: usize = 512;
+/// Connections that one turn accepts at most; with several workers the others get their share.
+const ACCEPTED: usize = 128;
+/// Bytes that one connection is read at most in a turn.
+const RECEIVED: usize = 16 * 1024;
+/// Bytes that are read in a turn from all connections together; what is left waits for the next turn.
+const ARENA: usize = 512 * 1024;
+/// How long no connection is accepted after descriptors or memory were short.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How many connections more than another a worker may have before it gives new ones away.
+const IMBALANCE: usize = 1;
+
+const LISTENER: u64 = u64::MAX;
+const BELL: u64 = u64::MAX - 1;
+const SIGNALS: u64 = u64::MAX - 2;
+
+/// What the workers know of one another.
+pub struct Crew {
+    members: Vec<Member>,
+    is_stopping: AtomicBool,
+}
+
+/// One worker, as the others see it.
+struct Member {
+    bell: Bell,
+    connections: AtomicUsize,
+    /// Connections that others have given to it.
+    given: Mutex<Vec<(Socket, IpAddr)>>,
+}
+
+impl Crew {
+    /// A crew of so many workers.
+    ///
+    /// # Errors
+    /// The system's, when there are too many descriptors.
+    pub fn new(count: usize) -> io::Result<Crew> {
+        let member = || {
+            Ok(Member { bell: Bell::new()?, connections: AtomicUsize::new(0), given: Mutex::new(Vec::new()) })
+        };
+        let members = (0..count).map(|_| member()).collect::<io::Result<Vec<Member>>>()?;
+        Ok(Crew { members, is_stopping: AtomicBool::new(false) })
+    }
+
+    /// Makes every worker finish.
+    fn stop(&self) {
+        self.is_stopping.store(true, Ordering::Relaxed);
+        for member in &self.members {
+            member.bell.ring();
+        }
+    }
+
+    /// Whom a new connection of `own` should go to instead, if anybody.
+    fn less_busy(&self, own: usize) -> Option<&Member> {
+        let load = |member: &Member| member.connections.load(Ordering::Relaxed);
+        let least = self.members.iter().min_by_key(|member| load(member))?;
+        (load(least) + IMBALANCE < load(&self.members[own])).then_some(least)
+    }
+}
+
+impl Member {
+    fn give(&self, socket: Socket, client: IpAddr) {
+        self.connections.fetch_add(1, Ordering::Relaxed);
+        self.given.lock().unwrap_or_else(PoisonError::into_inner).push((socket, client));
+        self.bell.ring();
+    }
+
+    fn take_given(&self) -> Vec<(Socket, IpAddr)> {
+        self.bell.silence();
+        std::mem::take(&mut self.given.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// What a worker is made of that the server decides.
+pub struct Equipment {
+    /// Its place in the crew.
+    pub index: usize,
+    /// All workers.
+    pub crew: Arc<Crew>,
+    /// The one listener.
+    pub listener: Arc<Listener>,
+    /// The signals, for one worker.
+    pub signals: Option<Signals>,
+    /// Where the files are.
+    pub root: Root,
+    /// How they are served.
+    pub policy: Policy,
+    /// The log.
+    pub log_file: LogFile,
+    /// Whether responses are logged.
+    pub logs_access: bool,
+    /// How long connections may wait.
+    pub timeouts: Timeouts,
+    /// How long responses in flight may take after the server was told to stop.
+    pub grace: Duration,
+}
+
+/// A connection and what was arranged for it.
+struct Seat {
+    connection: Connection,
+    /// What epoll waits for; `None` while it does not know the connection.
+    watched: Option<Interest>,
+    /// When the timers will look at it.
+    look: Option<Instant>,
+}
+
+/// What has happened to a connection in this turn; bytes are a range of the arena.
+enum Happened {
+    Received(std::ops::Range<usize>),
+    Room,
+    End,
+    Broken(io::ErrorKind),
+}
+
+/// A worker and all that it owns.
+pub struct Worker {
+    equipment: Equipment,
+    epoll: Epoll,
+    site: Site,
+    seats: Slab<Seat>,
+    timers: Timers,
+    log: Option<AccessLog>,
+    preamble: Preamble,
+    parser: Parser,
+    output: Output,
+    arena: Vec<u8>,
+    happened: Vec<(usize, Happened)>,
+    moment: Moment,
+    now: Instant,
+    /// When accepting goes on, while it is paused.
+    accepts_again: Option<Instant>,
+    /// When the grace ends, once the server stops.
+    ends: Option<Instant>,
+}
+
+impl Worker {
+    /// A worker that is ready to run.
+    ///
+    /// # Errors
+    /// The system's, when there are too many descriptors.
+    pub fn new(equipment: Equipment) -> io::Result<Worker> {
+        let epoll = Epoll::new()?;
+        let now = Instant::now();
+        let moment = Moment { turn: 0, now: SystemTime::now() };
+        epoll.add(&*equipment.listener, LISTENER, Interest::ReadableExclusive)?;
+        epoll.add(&equipment.crew.members[equipment.index].bell, BELL, Interest::Readable)?;
+        if let Some(signals) = &equipment.signals {
+            epoll.add(signals, SIGNALS, Interest::Readable)?;
+        }
+        let mut log = equipment.logs_access.then(|| AccessLog::new(equipment.log_file.clone()));
+        if let Some(log) = &mut log {
+            log.set_time(moment.now);
+        }
+        let site = Site::new(equipment.root.clone(), equipment.policy.clone());
+        Ok(Worker {
+            equipment,
+            epoll,
+            site,
+            seats: Slab::new(),
+            timers: Timers::new(now),
+            log,
+            preamble: Preamble::new(moment.seconds()),
+            parser: Parser::new(),
+            output: Output::default(),
+            arena: Vec::with_capacity(ARENA),
+            happened: Vec::new(),
+            moment,
+            now,
+            accepts_again: None,
+            ends: None,
+        })
+    }
+
+    /// Works until the server stops and nothing is left to finish.
+    ///
+    /// # Errors
+    /// The system's, when epoll fails.
+    pub fn run(mut self) -> io::Result<()> {
+        let mut events = Events::with_capacity(EVENTS);
+        let mut due = Vec::new();
+        loop {
+            self.epoll.wait(&mut events, self.patience())?;
+            self.begin_turn();
+            self.read_all(&events);
+            self.answer_all();
+            self.expire(&mut due);
+            if let Some(log) = &mut self.log {
+                log.flush();
+            }
+            if self.ends.is_some() && self.has_finished() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Milliseconds that may pass before something is to be done without an event; -1 for any.
+    fn patience(&self) -> i32 {
+        let mut patience = self.timers.next_after(self.now);
+        for end in [self.accepts_again, self.ends].into_iter().flatten() {
+            let left = end.saturating_duration_since(self.now);
+            patience = Some(patience.map_or(left, |patience| patience.min(left)));
+        }
+        // Rounded up, or the last millisecond would be spent going round.
+        patience.map_or(-1, |patience| i32::try_from(patience.as_millis() + 1).unwrap_or(i32::MAX))
+    }
+
+    fn begin_turn(&mut self) {
+        let second = self.moment.seconds();
+        self.now = Instant::now();
+        self.moment = Moment { turn: self.moment.turn + 1, now: SystemTime::now() };
+        if self.moment.seconds() != second {
+            self.preamble = Preamble::new(self.moment.seconds());
+            if let Some(log) = &mut self.log {
+                log.set_time(self.moment.now);
+            }
+        }
+        self.arena.clear();
+    }
+
+    /// Reads what is ready everywhere and answers nothing yet.
+    fn read_all(&mut self, events: &Events) {
+        for token in events.tokens() {
+            match token {
+                LISTENER => self.accept(ACCEPTED),
+                BELL => self.hear(),
+                SIGNALS => self.obey(),
+                token => self.read(token as usize),
+            }
+        }
+        if self.accepts_again.is_some_and(|time| time <= self.now) {
+            self.accepts_again = None;
+            self.watch_listener();
+        }
+    }
+
+    fn accept(&mut self, most: usize) {
+        for _ in 0..most {
+            match self.equipment.listener.accept() {
+                Ok((socket, client)) => self.seat(socket, client.ip()),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) if is_shortage(&error) => return self.pause_accepting(&error),
+                // The connection broke before it was taken: there may be others behind it.
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// The listener stays readable while nothing can be accepted: without a pause the loop would spin.
+    fn pause_accepting(&mut self, error: &io::Error) {
+        log::warn!("no connection is accepted for {} ms: {error}", ACCEPT_PAUSE.as_millis());
+        // It is watched: removing it cannot fail.
+        let _ = self.epoll.delete(&*self.equipment.listener);
+        self.accepts_again = Some(self.now + ACCEPT_PAUSE);
+    }
+
+    fn watch_listener(&mut self) {
+        let listener = &*self.equipment.listener;
+        if self.ends.is_none() && self.epoll.add(listener, LISTENER, Interest::ReadableExclusive).is_err() {
+            self.accepts_again = Some(self.now + ACCEPT_PAUSE);
+        }
+    }
+
+    /// Takes a connection in. Its request is there already, or the kernel would not have handed it over.
+    fn seat(&mut self, socket: Socket, client: IpAddr) {
+        let connection = Connection::new(socket, client, self.now);
+        let token = self.seats.insert(Seat { connection, watched: None, look: None });
+        self.equipment.crew.members[self.equipment.index]
+            .connections
+            .store(self.seats.len(), Ordering::Relaxed);
+        self.receive(token);
+    }
+
+    fn hear(&mut self) {
+        let crew = Arc::clone(&self.equipment.crew);
+        for (socket, client) in crew.members[self.equipment.index].take_given() {
+            self.seat(socket, client);
+        }
+        if crew.is_stopping.load(Ordering::Relaxed) && self.ends.is_none() {
+            self.begin_to_stop();
+        }
+    }
+
+    fn obey(&mut self) {
+        while let Some(signal) = self.equipment.signals.as_mut().and_then(Signals::take) {
+            match signal {
+                Signal::Reopen => match self.equipment.log_file.reopen() {
+                    Ok(()) => log::info!("the log is reopened"),
+                    Err(error) => log::error!("the log cannot be reopened, the old file goes on: {error}"),
+                },
+                Signal::Stop if self.equipment.crew.is_stopping.load(Ordering::Relaxed) => {
+                    log::warn!("stopped at once by a second signal");
+                    std::process::exit(1);
+                }
+                Signal::Stop => self.equipment.crew.stop(),
+            }
+        }
+    }
+
+    /// Takes the connections that wait already, and no more after them.
+    fn begin_to_stop(&mut self) {
+        self.ends = Some(self.now + self.equipment.grace);
+        self.accept(usize::MAX);
+        if self.accepts_again.take().is_none() {
+            // It is watched: removing it cannot fail.
+            let _ = self.epoll.delete(&*self.equipment.listener);
+        }
+    }
+
+    fn read(&mut self, token: usize) {
+        match self.seats.get(token).map(|seat| seat.connection.interest()) {
+            Some(Interest::Writable) => self.happened.push((token, Happened::Room)),
+            Some(_) => self.receive(token),
+            None => {}
+        }
+    }
+
+    /// Receives into the arena. When that is full the rest waits for the next turn: epoll will say so again.
+    fn receive(&mut self, token: usize) {
+        let start = self.arena.len();
+        let is_new = self.seats[token].watched.is_none();
+        let happened = if self.arena.capacity() - start < RECEIVED {
+            if !is_new {
+                return;
+            }
+            Happened::Room
+        } else {
+            match self.seats[token].connection.socket().receive(&mut self.arena, RECEIVED) {
+                Ok(0) => Happened::End,
+                Ok(count) => Happened::Received(start..start + count),
+                // A new connection is to be seen to even if it has said nothing.
+                Err(error) if is_transient(&error) && is_new => Happened::Room,
+                Err(error) if is_transient(&error) => return,
+                Err(error) => Happened::Broken(error.kind()),
+            }
+        };
+        self.happened.push((token, happened));
+    }
+
+    fn answer_all(&mut self) {
+        let happened = std::mem::take(&mut self.happened);
+        let mut has_received = false;
+        for (token, happened) in &happened {
+            has_received |= matches!(happened, Happened::Received(_));
+            self.live(*token, |connection, turn, arena| {
+                let arrival = match happened {
+                    Happened::Received(range) => Arrival::Bytes(&arena[range.clone()]),
+                    Happened::Room => Arrival::Room,
+                    Happened::End => Arrival::End,
+                    Happened::Broken(kind) => Arrival::Broken(*kind),
+                };
+                connection.advance(arrival, turn);
+            });
+        }
+        self.happened = happened;
+        self.happened.clear();
+        if self.ends.is_some() && !has_received {
+            self.close_idle();
+        }
+    }
+
+    /// Lets a connection act, and arranges what follows from its state.
+    fn live(&mut self, token: usize, act: impl FnOnce(&mut Connection, &mut Turn, &[u8])) {
+        let mut turn = Turn {
+            site: &mut self.site,
+            moment: self.moment,
+            now: self.now,
+            preamble: &self.preamble,
+            parser: &mut self.parser,
+            output: &mut self.output,
+            log: self.log.as_mut(),
+            is_stopping: self.ends.is_some(),
+        };
+        let Some(seat) = self.seats.get_mut(token) else { return };
+        act(&mut seat.connection, &mut turn, &self.arena);
+        if seat.connection.closed().is_some() {
+            return self.unseat(token);
+        }
+        if seat.watched.is_none() && seat.connection.is_idle() && self.ends.is_none() {
+            let crew = Arc::clone(&self.equipment.crew);
+            if let Some(member) = crew.less_busy(self.equipment.index) {
+                let (socket, client) = self.seats.remove(token).connection.into_parts();
+                self.count_seats();
+                return member.give(socket, client);
+            }
+        }
+        self.arrange(token);
+    }
+
+    /// Makes epoll and the timers fit the state.
+    fn arrange(&mut self, token: usize) {
+        let Some(seat) = self.seats.get_mut(token) else { return };
+        let interest = seat.connection.interest();
+        if seat.watched != Some(interest) {
+            let socket = seat.connection.socket().as_fd();
+            let result = match seat.watched {
+                None => self.epoll.add(socket, token as u64, interest),
+                Some(_) => self.epoll.modify(socket, token as u64, interest),
+            };
+            if let Err(error) = result {
+                log::warn!("a connection is closed because it cannot be watched: {error}");
+                return self.unseat(token);
+            }
+            seat.watched = Some(interest);
+        }
+        if let Some(deadline) = seat.connection.deadline(&self.equipment.timeouts)
+            && seat.look.is_none_or(|look| deadline < look)
+        {
+            seat.look = Some(self.timers.add(token as u32, deadline));
+        }
+    }
+
+    fn unseat(&mut self, token: usize) {
+        self.seats.remove(token);
+        self.count_seats();
+    }
+
+    fn count_seats(&self) {
+        self.equipment.crew.members[self.equipment.index]
+            .connections
+            .store(self.seats.len(), Ordering::Relaxed);
+    }
+
+    /// Looks at the connections whose time may be over.
+    fn expire(&mut self, due: &mut Vec<u32>) {
+        self.timers.take_due(self.now, due);
+        for token in due.drain(..) {
+            let token = token as usize;
+            let Some(seat) = self.seats.get_mut(token) else { continue };
+            // A hint of an earlier connection with the same number comes before the look that is due.
+            if seat.look.is_none_or(|look| look > self.now) {
+                continue;
+            }
+            seat.look = None;
+            match seat.connection.deadline(&self.equipment.timeouts) {
+                Some(deadline) if deadline <= self.now => {
+                    self.live(token, |connection, turn, _| connection.expire(turn))
+                }
+                _ => self.arrange(token),
+            }
+        }
+    }
+
+    fn close_idle(&mut self) {
+        self.close_where(Connection::is_idle);
+    }
+
+    fn close_where(&mut self, condition: impl Fn(&Connection) -> bool) {
+        let chosen = self.seats.iter().filter(|(_, seat)| condition(&seat.connection));
+        let tokens: Vec<usize> = chosen.map(|(token, _)| token).collect();
+        for token in tokens {
+            self.live(token, |connection, turn, _| connection.close(Reason::Stopped, turn));
+        }
+    }
+
+    /// Whether nothing is left to do; at the end of the grace it is made so.
+    fn has_finished(&mut self) -> bool {
+        if self.ends.is_some_and(|end| end <= self.now) {
+            self.close_where(|_| true);
+            if let Some(log) = &mut self.log {
+                log.flush();
+            }
+        }
+        self.seats.is_empty()
+    }
+}
+
+fn is_transient(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+}
+
+/// Descriptors or memory are short: waiting may help.
+fn is_shortage(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM))
+}
