@@ -4,7 +4,7 @@
 //! | --- | --- | --- | --- |
 //! | `Idle` | readable | the idle timeout | `ReadingHead`, `Sending`, `SkippingBody`, `Closed` |
 //! | `ReadingHead` | readable | the head timeout, from the first byte | `Sending`, `Idle`, `Lingering` |
-//! | `Sending` | writable | the stall timeout, from the last progress | `Idle`, `SkippingBody`, `Lingering`, `Closed` |
+//! | `Sending` | writable, or the disk | the stall timeout, from the last progress | `Idle`, `SkippingBody`, `Lingering`, `Closed` |
 //! | `SkippingBody` | readable | the stall timeout, from its start | `Idle`, `Lingering` |
 //! | `Lingering` | readable, discarding | [`LINGER`] | `Closed` |
 //!
@@ -13,8 +13,10 @@
 //! when the socket is full.
 
 use std::borrow::Cow;
+use std::fs::File;
 use std::io;
 use std::net::IpAddr;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use super::access_log::{AccessLog, Line};
@@ -122,6 +124,8 @@ struct Sending {
     then: Then,
     /// What has come behind the requests that are being answered.
     held: Vec<u8>,
+    /// Whether it is the disk that it waits for, and not the client.
+    is_cold: bool,
     /// The last progress.
     since: Instant,
 }
@@ -131,7 +135,7 @@ struct Sending {
 pub enum Arrival<'a> {
     /// Bytes have come.
     Bytes(&'a [u8]),
-    /// There is room to send.
+    /// There is room to send, or the disk has read.
     Room,
     /// The client sends no more.
     End,
@@ -204,7 +208,8 @@ impl Connection {
 
     /// What it waits for.
     pub fn interest(&self) -> Interest {
-        match self.state {
+        match &self.state {
+            State::Sending(sending) if sending.is_cold => Interest::Nothing,
             State::Sending(_) => Interest::Writable,
             _ => Interest::Readable,
         }
@@ -220,6 +225,14 @@ impl Connection {
             State::Lingering { since } => *since + LINGER,
             State::Closed(_) => return None,
         })
+    }
+
+    /// What it waits for the disk to read.
+    pub fn cold(&self) -> Option<(&File, Range<u64>)> {
+        match &self.state {
+            State::Sending(sending) if sending.is_cold => sending.output.cold(),
+            _ => None,
+        }
     }
 
     /// Ends it. What was promised and not sent is logged as far as it was sent.
@@ -344,15 +357,17 @@ impl Connection {
 
     /// Sends the lent output. Returns whether there is more to do now.
     fn send(&mut self, then: Then, input: &mut Input, turn: &mut Turn) -> bool {
-        match turn.output.send(&self.socket) {
+        match turn.output.send(&self.socket, false) {
             Ok(Sent::All) => {
                 log_finished(turn.output, turn.log.as_deref_mut());
                 self.follow(then, input, turn)
             }
-            Ok(Sent::Part) => {
+            Ok(sent @ (Sent::Part | Sent::Cold)) => {
                 log_finished(turn.output, turn.log.as_deref_mut());
                 let (output, held) = (std::mem::take(turn.output), input.rest().to_vec());
-                self.state = State::Sending(Box::new(Sending { output, then, held, since: turn.now }));
+                let is_cold = sent == Sent::Cold;
+                self.state =
+                    State::Sending(Box::new(Sending { output, then, held, is_cold, since: turn.now }));
                 false
             }
             Err(error) => {
@@ -368,14 +383,15 @@ impl Connection {
     fn send_on(&mut self, input: &mut Input, turn: &mut Turn) -> bool {
         let State::Sending(sending) = &mut self.state else { return false };
         let before = sending.output.sent_bytes();
-        let result = sending.output.send(&self.socket);
+        let result = sending.output.send(&self.socket, sending.is_cold);
         log_finished(&mut sending.output, turn.log.as_deref_mut());
         match result {
             Ok(Sent::All) => {
                 let then = sending.then;
                 self.follow(then, input, turn)
             }
-            Ok(Sent::Part) => {
+            Ok(sent @ (Sent::Part | Sent::Cold)) => {
+                sending.is_cold = sent == Sent::Cold;
                 if sending.output.sent_bytes() > before {
                     sending.since = turn.now;
                 }

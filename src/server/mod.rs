@@ -6,6 +6,8 @@
 
 mod access_log;
 mod connection;
+mod crew;
+mod disk;
 mod log_file;
 mod output;
 mod timers;
@@ -24,8 +26,10 @@ use crate::sys::file::raise_descriptor_limit;
 use crate::sys::signal::Signals;
 use crate::sys::socket::Listener;
 use connection::Timeouts;
+use crew::Crew;
+use disk::Disk;
 use log_file::LogFile;
-use worker::{Crew, Equipment, Worker};
+use worker::{Equipment, Worker};
 
 /// Why the server could not start or go on: what failed, and what the system says of it.
 #[derive(Debug)]
@@ -77,6 +81,7 @@ pub fn run(config: &Config) -> Result<(), Error> {
     let policy = policy(config, count);
     let crew = Arc::new(Crew::new(count).context(|| "cannot make the workers".into())?);
     let listener = Arc::new(listener);
+    let disk = Disk::default();
     let equip = |index, signals| Equipment {
         index,
         crew: Arc::clone(&crew),
@@ -84,6 +89,7 @@ pub fn run(config: &Config) -> Result<(), Error> {
         signals,
         root: root.clone(),
         policy: policy.clone(),
+        disk: disk.clone(),
         log_file: log_file.clone(),
         logs_access: log::log_enabled!(target: "access", log::Level::Info),
         timeouts: Timeouts {

@@ -4,6 +4,7 @@
 //! call; larger ones in memory are sent from where they are, and files by `sendfile`.
 
 use std::collections::VecDeque;
+use std::fs::File;
 use std::io::{self, IoSlice};
 use std::ops::Range;
 use std::rc::Rc;
@@ -12,7 +13,7 @@ use super::access_log::Line;
 use crate::http::response::{self, Connection, Preamble};
 use crate::site::file::{Content, Representation};
 use crate::site::{Part, Response};
-use crate::sys::file::send_file;
+use crate::sys::file::{is_resident, read_if_resident, send_file};
 use crate::sys::socket::{MAX_SLICES, Socket};
 
 /// Bodies up to this many bytes are copied behind their head: cheaper than a slice of their own.
@@ -31,6 +32,8 @@ pub enum Sent {
     All,
     /// There is more, and the socket is full or others are to have their turn.
     Part,
+    /// There is more, and it is not in memory: see [`Output::cold`].
+    Cold,
 }
 
 #[derive(Debug)]
@@ -130,6 +133,17 @@ impl Output {
         self.note_rendered(start);
     }
 
+    /// Renders a small range of a file, if that needs no disk.
+    fn render_file(&mut self, file: &File, range: &Range<u64>) -> bool {
+        let start = self.rendered.len();
+        let count = (range.end - range.start) as usize;
+        let is_rendered = read_if_resident(file, range.start, count, &mut self.rendered);
+        if is_rendered {
+            self.note_rendered(start);
+        }
+        is_rendered
+    }
+
     /// Promises what was rendered from `start` on.
     fn note_rendered(&mut self, start: usize) {
         let end = self.rendered.len();
@@ -147,6 +161,7 @@ impl Output {
             Content::Memory(bytes) if length <= COPIED => {
                 self.push_rendered(&bytes[range.start as usize..range.end as usize]);
             }
+            Content::File(file, _) if length <= COPIED && self.render_file(file, &range) => {}
             _ => {
                 self.promised += length;
                 self.pieces.push_back(Piece::Content(representation, range));
@@ -154,11 +169,12 @@ impl Output {
         }
     }
 
-    /// Sends as much as the socket takes and the turn allows.
+    /// Sends as much as the socket takes and the turn allows. `is_fetched` says that the disk has just read
+    /// [`Output::cold`]: it is then sent wherever it is, for some file systems keep nothing in memory.
     ///
     /// # Errors
     /// The connection's; `UnexpectedEof` when a file has become shorter than what was promised.
-    pub fn send(&mut self, socket: &Socket) -> io::Result<Sent> {
+    pub fn send(&mut self, socket: &Socket, mut is_fetched: bool) -> io::Result<Sent> {
         let mut budget = TURN_BUDGET;
         while let Some(front) = self.pieces.front() {
             if budget == 0 {
@@ -168,6 +184,9 @@ impl Output {
                 Piece::Content(representation, range) => match &representation.content {
                     Content::File(file, _) => {
                         let count = (range.end - range.start).min(FILE_CHUNK).min(budget);
+                        if !std::mem::take(&mut is_fetched) && !is_resident(file, range.start, count) {
+                            return Ok(Sent::Cold);
+                        }
                         match send_file(socket, file, range.start, count as usize) {
                             Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
                             result => result,
@@ -191,6 +210,17 @@ impl Output {
         self.rendered.shrink_to(KEPT_ROOM);
         self.rendered_sent = 0;
         Ok(Sent::All)
+    }
+
+    /// The file and the range of it that is sent next: what has to be read before sending goes on.
+    pub fn cold(&self) -> Option<(&File, Range<u64>)> {
+        match self.pieces.front()? {
+            Piece::Content(representation, range) => match &representation.content {
+                Content::File(file, _) => Some((file, range.start..range.end.min(range.start + FILE_CHUNK))),
+                Content::Memory(_) => None,
+            },
+            Piece::Rendered(_) => None,
+        }
     }
 
     /// Sends the pieces in memory at the front, in one call.

@@ -9,14 +9,15 @@
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::AsFd;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use slab::Slab;
 
 use super::access_log::AccessLog;
 use super::connection::{Arrival, Connection, Reason, Timeouts, Turn};
+use super::crew::Crew;
+use super::disk::Disk;
 use super::log_file::LogFile;
 use super::output::Output;
 use super::timers::Timers;
@@ -25,7 +26,7 @@ use crate::http::response::Preamble;
 use crate::site::resolve::Root;
 use crate::site::{Moment, Policy, Site};
 use crate::sys::epoll::{Epoll, Events, Interest};
-use crate::sys::signal::{Bell, Signal, Signals};
+use crate::sys::signal::{Signal, Signals};
 use crate::sys::socket::{Listener, Socket};
 
 /// Events that one wait returns at most.
@@ -38,68 +39,10 @@ const RECEIVED: usize = 16 * 1024;
 const ARENA: usize = 512 * 1024;
 /// How long no connection is accepted after descriptors or memory were short.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// How many connections more than another a worker may have before it gives new ones away.
-const IMBALANCE: usize = 1;
 
 const LISTENER: u64 = u64::MAX;
 const BELL: u64 = u64::MAX - 1;
 const SIGNALS: u64 = u64::MAX - 2;
-
-/// What the workers know of one another.
-pub struct Crew {
-    members: Vec<Member>,
-    is_stopping: AtomicBool,
-}
-
-/// One worker, as the others see it.
-struct Member {
-    bell: Bell,
-    connections: AtomicUsize,
-    /// Connections that others have given to it.
-    given: Mutex<Vec<(Socket, IpAddr)>>,
-}
-
-impl Crew {
-    /// A crew of so many workers.
-    ///
-    /// # Errors
-    /// The system's, when there are too many descriptors.
-    pub fn new(count: usize) -> io::Result<Crew> {
-        let member = || {
-            Ok(Member { bell: Bell::new()?, connections: AtomicUsize::new(0), given: Mutex::new(Vec::new()) })
-        };
-        let members = (0..count).map(|_| member()).collect::<io::Result<Vec<Member>>>()?;
-        Ok(Crew { members, is_stopping: AtomicBool::new(false) })
-    }
-
-    /// Makes every worker finish.
-    fn stop(&self) {
-        self.is_stopping.store(true, Ordering::Relaxed);
-        for member in &self.members {
-            member.bell.ring();
-        }
-    }
-
-    /// Whom a new connection of `own` should go to instead, if anybody.
-    fn less_busy(&self, own: usize) -> Option<&Member> {
-        let load = |member: &Member| member.connections.load(Ordering::Relaxed);
-        let least = self.members.iter().min_by_key(|member| load(member))?;
-        (load(least) + IMBALANCE < load(&self.members[own])).then_some(least)
-    }
-}
-
-impl Member {
-    fn give(&self, socket: Socket, client: IpAddr) {
-        self.connections.fetch_add(1, Ordering::Relaxed);
-        self.given.lock().unwrap_or_else(PoisonError::into_inner).push((socket, client));
-        self.bell.ring();
-    }
-
-    fn take_given(&self) -> Vec<(Socket, IpAddr)> {
-        self.bell.silence();
-        std::mem::take(&mut self.given.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
 
 /// What a worker is made of that the server decides.
 pub struct Equipment {
@@ -115,6 +58,8 @@ pub struct Equipment {
     pub root: Root,
     /// How they are served.
     pub policy: Policy,
+    /// Who waits for the disk.
+    pub disk: Disk,
     /// The log.
     pub log_file: LogFile,
     /// Whether responses are logged.
@@ -132,6 +77,8 @@ struct Seat {
     watched: Option<Interest>,
     /// When the timers will look at it.
     look: Option<Instant>,
+    /// Whether the disk is reading for it.
+    is_fetching: bool,
 }
 
 /// What has happened to a connection in this turn; bytes are a range of the arena.
@@ -161,6 +108,8 @@ pub struct Worker {
     accepts_again: Option<Instant>,
     /// When the grace ends, once the server stops.
     ends: Option<Instant>,
+    /// Whether this is the turn in which it was told to: what arrived before is still to be read.
+    begins_to_stop: bool,
 }
 
 impl Worker {
@@ -173,7 +122,7 @@ impl Worker {
         let now = Instant::now();
         let moment = Moment { turn: 0, now: SystemTime::now() };
         epoll.add(&*equipment.listener, LISTENER, Interest::ReadableExclusive)?;
-        epoll.add(&equipment.crew.members[equipment.index].bell, BELL, Interest::Readable)?;
+        epoll.add(equipment.crew.member(equipment.index).bell(), BELL, Interest::Readable)?;
         if let Some(signals) = &equipment.signals {
             epoll.add(signals, SIGNALS, Interest::Readable)?;
         }
@@ -198,6 +147,7 @@ impl Worker {
             now,
             accepts_again: None,
             ends: None,
+            begins_to_stop: false,
         })
     }
 
@@ -225,6 +175,9 @@ impl Worker {
 
     /// Milliseconds that may pass before something is to be done without an event; -1 for any.
     fn patience(&self) -> i32 {
+        if self.ends.is_some() && self.seats.iter().any(|(_, seat)| seat.connection.is_idle()) {
+            return 0; // whatever has arrived on them is answered, and then they are closed
+        }
         let mut patience = self.timers.next_after(self.now);
         for end in [self.accepts_again, self.ends].into_iter().flatten() {
             let left = end.saturating_duration_since(self.now);
@@ -293,19 +246,26 @@ impl Worker {
     /// Takes a connection in. Its request is there already, or the kernel would not have handed it over.
     fn seat(&mut self, socket: Socket, client: IpAddr) {
         let connection = Connection::new(socket, client, self.now);
-        let token = self.seats.insert(Seat { connection, watched: None, look: None });
-        self.equipment.crew.members[self.equipment.index]
-            .connections
-            .store(self.seats.len(), Ordering::Relaxed);
+        let token = self.seats.insert(Seat { connection, watched: None, look: None, is_fetching: false });
+        self.count_seats();
         self.receive(token);
     }
 
     fn hear(&mut self) {
         let crew = Arc::clone(&self.equipment.crew);
-        for (socket, client) in crew.members[self.equipment.index].take_given() {
+        let member = crew.member(self.equipment.index);
+        // Silenced first: what is put there from now on rings again.
+        member.bell().silence();
+        for (socket, client) in member.take_given() {
             self.seat(socket, client);
         }
-        if crew.is_stopping.load(Ordering::Relaxed) && self.ends.is_none() {
+        for token in member.take_fetched() {
+            if let Some(seat) = self.seats.get_mut(token) {
+                seat.is_fetching = false;
+                self.happened.push((token, Happened::Room));
+            }
+        }
+        if crew.is_stopping() && self.ends.is_none() {
             self.begin_to_stop();
         }
     }
@@ -317,7 +277,7 @@ impl Worker {
                     Ok(()) => log::info!("the log is reopened"),
                     Err(error) => log::error!("the log cannot be reopened, the old file goes on: {error}"),
                 },
-                Signal::Stop if self.equipment.crew.is_stopping.load(Ordering::Relaxed) => {
+                Signal::Stop if self.equipment.crew.is_stopping() => {
                     log::warn!("stopped at once by a second signal");
                     std::process::exit(1);
                 }
@@ -329,6 +289,7 @@ impl Worker {
     /// Takes the connections that wait already, and no more after them.
     fn begin_to_stop(&mut self) {
         self.ends = Some(self.now + self.equipment.grace);
+        self.begins_to_stop = true;
         self.accept(usize::MAX);
         if self.accepts_again.take().is_none() {
             // It is watched: removing it cannot fail.
@@ -339,6 +300,10 @@ impl Worker {
     fn read(&mut self, token: usize) {
         match self.seats.get(token).map(|seat| seat.connection.interest()) {
             Some(Interest::Writable) => self.happened.push((token, Happened::Room)),
+            // It waits for the disk: what epoll has to say then is that the client is gone.
+            Some(Interest::Nothing) => {
+                self.happened.push((token, Happened::Broken(io::ErrorKind::ConnectionReset)));
+            }
             Some(_) => self.receive(token),
             None => {}
         }
@@ -383,9 +348,10 @@ impl Worker {
         }
         self.happened = happened;
         self.happened.clear();
-        if self.ends.is_some() && !has_received {
-            self.close_idle();
+        if self.ends.is_some() && !self.begins_to_stop && !has_received {
+            self.close_where(Connection::is_idle);
         }
+        self.begins_to_stop = false;
     }
 
     /// Lets a connection act, and arranges what follows from its state.
@@ -432,6 +398,18 @@ impl Worker {
             }
             seat.watched = Some(interest);
         }
+        if let Some((file, range)) = seat.connection.cold()
+            && !seat.is_fetching
+        {
+            let (crew, index) = (Arc::clone(&self.equipment.crew), self.equipment.index);
+            match self.equipment.disk.fetch(file, range, move || crew.member(index).tell_fetched(token)) {
+                Ok(()) => seat.is_fetching = true,
+                Err(error) => {
+                    log::warn!("a download is broken off because its file cannot be read: {error}");
+                    return self.unseat(token);
+                }
+            }
+        }
         if let Some(deadline) = seat.connection.deadline(&self.equipment.timeouts)
             && seat.look.is_none_or(|look| deadline < look)
         {
@@ -445,9 +423,7 @@ impl Worker {
     }
 
     fn count_seats(&self) {
-        self.equipment.crew.members[self.equipment.index]
-            .connections
-            .store(self.seats.len(), Ordering::Relaxed);
+        self.equipment.crew.member(self.equipment.index).set_connections(self.seats.len());
     }
 
     /// Looks at the connections whose time may be over.
@@ -468,10 +444,6 @@ impl Worker {
                 _ => self.arrange(token),
             }
         }
-    }
-
-    fn close_idle(&mut self) {
-        self.close_where(Connection::is_idle);
     }
 
     fn close_where(&mut self, condition: impl Fn(&Connection) -> bool) {

@@ -14,6 +14,8 @@ pub enum Interest {
     ReadableExclusive,
     /// Room to send.
     Writable,
+    /// Only the end of the connection.
+    Nothing,
 }
 
 impl Interest {
@@ -22,6 +24,7 @@ impl Interest {
             Interest::Readable => libc::EPOLLIN,
             Interest::ReadableExclusive => libc::EPOLLIN | libc::EPOLLEXCLUSIVE,
             Interest::Writable => libc::EPOLLOUT,
+            Interest::Nothing => 0,
         }) as u32
     }
 }

@@ -249,6 +249,46 @@ pub fn send_file(socket: &Socket, file: &File, offset: u64, count: usize) -> io:
     check_size(unsafe { libc::sendfile64(to, from, &mut offset, count) })
 }
 
+/// Appends bytes of a file from `offset` on to `buffer`, but only if they are in memory already: it never
+/// waits for a disk. Returns whether all `count` bytes were; if not, the buffer is as it was.
+pub fn read_if_resident(file: &File, offset: u64, count: usize, buffer: &mut Vec<u8>) -> bool {
+    buffer.reserve(count);
+    let slice = libc::iovec { iov_base: buffer.spare_capacity_mut().as_mut_ptr().cast(), iov_len: count };
+    // SAFETY: the spare capacity has at least `count` bytes, and the kernel writes no more than that.
+    let result =
+        unsafe { libc::preadv2(file.as_raw_fd(), &slice, 1, offset as libc::off_t, libc::RWF_NOWAIT) };
+    let is_read = check_size(result).is_ok_and(|length| length == count);
+    if is_read {
+        // SAFETY: the kernel has filled in `count` bytes behind the ones that were there.
+        unsafe { buffer.set_len(buffer.len() + count) };
+    }
+    is_read
+}
+
+/// Bytes of a page of memory, at least: counting smaller pages than there are only asks for a disk that
+/// has nothing to do.
+const PAGE: u64 = 4096;
+
+/// Whether a range of a file is in memory, so that sending it waits for no disk. Where the kernel cannot
+/// count pages (before 6.5, or in some containers) the range's first and last byte stand for it.
+pub fn is_resident(file: &File, offset: u64, count: u64) -> bool {
+    let range = [offset, count];
+    let mut pages = [0u64; 5];
+    let (range_pointer, pages_pointer) = (range.as_ptr(), pages.as_mut_ptr());
+    // SAFETY: `struct cachestat_range` is two 64-bit numbers, offset and length, and `struct cachestat` is
+    // five, the pages in memory first; both live through the call.
+    let result = unsafe { libc::syscall(CACHESTAT, file.as_raw_fd(), range_pointer, pages_pointer, 0) };
+    if result == 0 {
+        let last = offset + count.saturating_sub(1);
+        return pages[0] > last / PAGE - offset / PAGE;
+    }
+    let mut byte = Vec::with_capacity(2);
+    read_if_resident(file, offset, 1, &mut byte) && read_if_resident(file, offset + count - 1, 1, &mut byte)
+}
+
+/// The number of cachestat(2), the same on every architecture that has it.
+const CACHESTAT: libc::c_long = 451;
+
 /// Lets `target` stand for the same open file as `source`, in one step that no writer can fall into.
 ///
 /// # Errors

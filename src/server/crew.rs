@@ -1,0 +1,113 @@
+//! The workers as they see one another: who is how busy, and what one gives to another.
+//!
+//! Nothing here is touched on the way of a request, but for one counter of the worker's own.
+
+use std::io;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use crate::sys::signal::Bell;
+use crate::sys::socket::Socket;
+
+/// How many connections more than another a worker may have before it gives new ones away.
+const IMBALANCE: usize = 1;
+
+/// All workers.
+pub struct Crew {
+    members: Vec<Member>,
+    is_stopping: AtomicBool,
+}
+
+/// One worker, as the others see it.
+pub struct Member {
+    bell: Bell,
+    connections: AtomicUsize,
+    /// Connections that others have given to it.
+    given: Mutex<Vec<(Socket, IpAddr)>>,
+    /// Connections of its own for which the disk has read.
+    fetched: Mutex<Vec<usize>>,
+}
+
+impl Crew {
+    /// A crew of so many workers.
+    ///
+    /// # Errors
+    /// The system's, when there are too many descriptors.
+    pub fn new(count: usize) -> io::Result<Crew> {
+        let member = || {
+            let (given, fetched) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
+            Ok(Member { bell: Bell::new()?, connections: AtomicUsize::new(0), given, fetched })
+        };
+        let members = (0..count).map(|_| member()).collect::<io::Result<Vec<Member>>>()?;
+        Ok(Crew { members, is_stopping: AtomicBool::new(false) })
+    }
+
+    /// The worker with this number.
+    pub fn member(&self, index: usize) -> &Member {
+        &self.members[index]
+    }
+
+    /// Whether the workers are to finish.
+    pub fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::Relaxed)
+    }
+
+    /// Makes every worker finish.
+    pub fn stop(&self) {
+        self.is_stopping.store(true, Ordering::Relaxed);
+        for member in &self.members {
+            member.bell.ring();
+        }
+    }
+
+    /// Whom a new connection of `own` should go to instead, if anybody.
+    pub fn less_busy(&self, own: usize) -> Option<&Member> {
+        let load = |member: &Member| member.connections.load(Ordering::Relaxed);
+        let least = self.members.iter().min_by_key(|member| load(member))?;
+        (load(least) + IMBALANCE < load(&self.members[own])).then_some(least)
+    }
+}
+
+impl Member {
+    /// What rings when something was given or told, or the crew stops.
+    pub fn bell(&self) -> &Bell {
+        &self.bell
+    }
+
+    /// Lets the others know how many connections it has.
+    pub fn set_connections(&self, count: usize) {
+        self.connections.store(count, Ordering::Relaxed);
+    }
+
+    /// What was given to it since it last asked.
+    pub fn take_given(&self) -> Vec<(Socket, IpAddr)> {
+        take_all(&self.given)
+    }
+
+    /// The connections for which the disk has read since it last asked.
+    pub fn take_fetched(&self) -> Vec<usize> {
+        take_all(&self.fetched)
+    }
+
+    /// Gives it a connection.
+    pub fn give(&self, socket: Socket, client: IpAddr) {
+        self.connections.fetch_add(1, Ordering::Relaxed);
+        put(&self.given, (socket, client));
+        self.bell.ring();
+    }
+
+    /// Tells it that the disk has read for one of its connections.
+    pub fn tell_fetched(&self, token: usize) {
+        put(&self.fetched, token);
+        self.bell.ring();
+    }
+}
+
+fn put<T>(shelf: &Mutex<Vec<T>>, item: T) {
+    shelf.lock().unwrap_or_else(PoisonError::into_inner).push(item);
+}
+
+fn take_all<T>(shelf: &Mutex<Vec<T>>) -> Vec<T> {
+    std::mem::take(&mut shelf.lock().unwrap_or_else(PoisonError::into_inner))
+}

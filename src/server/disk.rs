@@ -1,0 +1,122 @@
+//! Threads that wait for the disk, so that no worker does.
+//!
+//! A worker sends a range of a file only when it is in memory. When it is not, a thread of this pool reads
+//! it once, which leaves it in the page cache, and rings the worker's bell. The threads are started when the
+//! first cold file is asked for: a site that fits in memory never has them.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+/// Threads of the pool: enough to keep a disk's queue filled, few enough to wait on one.
+const THREADS: usize = 8;
+/// Bytes that one call reads.
+const BUFFER: usize = 128 * 1024;
+
+/// A range to be read, and whom to tell.
+struct Job {
+    file: File,
+    range: Range<u64>,
+    done: Box<dyn FnOnce() + Send>,
+}
+
+#[derive(Default)]
+struct Queue {
+    jobs: VecDeque<Job>,
+    threads: usize,
+    idle: usize,
+}
+
+/// The pool; a clone is another handle to the same one.
+#[derive(Clone, Default)]
+pub struct Disk(Arc<(Mutex<Queue>, Condvar)>);
+
+impl Disk {
+    /// Reads a range of a file into the page cache, and calls `done` afterwards. A file that cannot be read
+    /// is for the sending to find out.
+    ///
+    /// # Errors
+    /// The system's, when descriptors or threads are short and nobody will read.
+    pub fn fetch(
+        &self,
+        file: &File,
+        range: Range<u64>,
+        done: impl FnOnce() + Send + 'static,
+    ) -> io::Result<()> {
+        let job = Job { file: file.try_clone()?, range, done: Box::new(done) };
+        let mut queue = self.lock();
+        if queue.idle <= queue.jobs.len() && queue.threads < THREADS {
+            let disk = self.clone();
+            let started = thread::Builder::new().name("disk".into()).spawn(move || disk.work());
+            match started {
+                Ok(_) => queue.threads += 1,
+                Err(error) if queue.threads == 0 => return Err(error),
+                Err(_) => {}
+            }
+        }
+        queue.jobs.push_back(job);
+        self.0.1.notify_one();
+        Ok(())
+    }
+
+    fn work(&self) {
+        let mut buffer = vec![0; BUFFER];
+        loop {
+            let job = self.next();
+            let mut position = job.range.start;
+            while position < job.range.end {
+                let count = BUFFER.min((job.range.end - position) as usize);
+                match job.file.read_at(&mut buffer[..count], position) {
+                    Ok(count @ 1..) => position += count as u64,
+                    _ => break,
+                }
+            }
+            (job.done)();
+        }
+    }
+
+    fn next(&self) -> Job {
+        let mut queue = self.lock();
+        loop {
+            if let Some(job) = queue.jobs.pop_front() {
+                return job;
+            }
+            queue.idle += 1;
+            queue = self.0.1.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            queue.idle -= 1;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    #[test]
+    fn every_job_is_done_once_whatever_becomes_of_its_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
+        std::fs::write(&path, vec![7; 300_000]).unwrap();
+        let file = File::open(&path).unwrap();
+        let disk = Disk::default();
+        let (sender, receiver) = mpsc::channel();
+        for number in 0..100u64 {
+            let sender = sender.clone();
+            let range = number * 5_000..number * 5_000 + 200_000; // from the 20th on beyond the end
+            disk.fetch(&file, range, move || sender.send(number).unwrap()).unwrap();
+        }
+        let mut done: Vec<u64> = receiver.iter().take(100).collect();
+        done.sort_unstable();
+        assert_eq!(done, (0..100).collect::<Vec<_>>());
+        assert!(disk.lock().threads <= THREADS);
+    }
+}
