@@ -10,6 +10,7 @@
 //! One thing may come late: a coded file that appears beside a file that did not have it is noticed within
 //! [`NEIGHBOURS_SECONDS`]. Until then the file is served as before: right, but not as small.
 
+use std::cell::Cell;
 use std::ffi::CString;
 use std::io;
 use std::rc::Rc;
@@ -23,8 +24,10 @@ use crate::http::status::Status;
 use crate::http::target::{self, Path};
 use crate::sys::file::{self, Kind, Metadata};
 
-/// How often the directory of a file is looked at for new coded files, in seconds.
+/// How often a directory is looked at for new coded files, in seconds.
 const NEIGHBOURS_SECONDS: u64 = 1;
+/// Directories that are kept in mind: each is looked at once for all files in it.
+const DIRECTORIES: usize = 1024;
 /// The part of the cache that names without a file may fill, so that a scan cannot push out the site.
 const MISSING_SHARE: usize = 16;
 /// Bytes that an entry costs beyond its path and content, about.
@@ -49,13 +52,31 @@ struct Watch {
 }
 
 impl Watch {
-    fn new(name: CString) -> Watch {
-        let seen = file::stat(&name).ok();
-        Watch { name, seen }
-    }
-
     fn holds(&self) -> bool {
         file::stat(&self.name).ok() == self.seen
+    }
+}
+
+/// A directory in which coded files could appear.
+struct Directory {
+    name: CString,
+    looked: Cell<u64>,
+    seen: Cell<Option<Metadata>>,
+}
+
+impl Directory {
+    fn new(name: CString, moment: &Moment) -> Directory {
+        let seen = Cell::new(file::stat(&name).ok());
+        Directory { name, looked: Cell::new(moment.seconds()), seen }
+    }
+
+    /// How it was a second ago at most.
+    fn look(&self, moment: &Moment) -> Option<Metadata> {
+        if moment.seconds() >= self.looked.get() + NEIGHBOURS_SECONDS {
+            self.looked.set(moment.seconds());
+            self.seen.set(file::stat(&self.name).ok());
+        }
+        self.seen.get()
     }
 }
 
@@ -63,9 +84,8 @@ struct Entry {
     resource: Rc<Resource>,
     /// What the resource was made of.
     watches: Vec<Watch>,
-    /// Where coded files could appear.
-    neighbours: Option<Watch>,
-    neighbours_checked: u64,
+    /// Where coded files could appear, and how that was when the file was read.
+    neighbours: Option<(Rc<Directory>, Option<Metadata>)>,
     /// The turn in which all this was true.
     checked: u64,
     /// Whether no further change can hide behind the same times.
@@ -81,11 +101,8 @@ impl Entry {
         if !self.is_settled || !self.watches.iter().all(Watch::holds) {
             return false;
         }
-        if moment.seconds() >= self.neighbours_checked + NEIGHBOURS_SECONDS {
-            if !self.neighbours.as_ref().is_none_or(Watch::holds) {
-                return false;
-            }
-            self.neighbours_checked = moment.seconds();
+        if self.neighbours.as_ref().is_some_and(|(directory, seen)| directory.look(moment) != *seen) {
+            return false;
         }
         self.checked = moment.turn;
         true
@@ -111,6 +128,7 @@ pub struct Cache {
     policy: Policy,
     found: Clock<Entry>,
     missing: Clock<Entry>,
+    directories: Clock<Rc<Directory>>,
     /// What an open file weighs, so that the bound in bytes bounds descriptors too.
     descriptor_bytes: usize,
 }
@@ -121,7 +139,7 @@ impl Cache {
         let found = Clock::new(policy.cache_bytes);
         let missing = Clock::new(policy.cache_bytes / MISSING_SHARE);
         let descriptor_bytes = policy.cache_bytes / policy.cache_descriptors.max(1);
-        Cache { root, policy, found, missing, descriptor_bytes }
+        Cache { root, policy, found, missing, directories: Clock::new(DIRECTORIES), descriptor_bytes }
     }
 
     /// What a path leads to at this moment.
@@ -149,7 +167,7 @@ impl Cache {
         Ok(resource)
     }
 
-    fn load(&self, path: &Path, moment: &Moment) -> io::Result<Entry> {
+    fn load(&mut self, path: &Path, moment: &Moment) -> io::Result<Entry> {
         let name = resolve::file_name(path);
         let whole = self.root.name(&name, "")?;
         let seen = match file::stat(&whole) {
@@ -174,11 +192,12 @@ impl Cache {
         }
     }
 
-    fn load_file(&self, name: &[u8], whole: CString, moment: &Moment) -> io::Result<Entry> {
-        let directory_end = memchr::memrchr(b'/', name).unwrap_or(0);
-        let directory = self.root.name(&name[..directory_end], "")?;
+    fn load_file(&mut self, name: &[u8], whole: CString, moment: &Moment) -> io::Result<Entry> {
         // Looked at before the files in it: what appears in between is then seen the next time.
-        let neighbours = self.policy.precompressed.then(|| Watch::new(directory));
+        let neighbours = match self.policy.precompressed {
+            true => Some(self.directory_of(name, moment)?),
+            false => None,
+        };
         let (file, metadata) = self.root.open_file(name, "")?;
         let mut opened = vec![Opened { coding: Coding::Identity, file, metadata }];
         if self.policy.precompressed {
@@ -198,8 +217,29 @@ impl Cache {
             watches.push(Watch { name, seen: Some(metadata) });
             variants.push(variant);
         }
+        let times = watches.iter().map(|watch| watch.seen).chain(neighbours.as_ref().map(|(_, seen)| *seen));
+        let is_settled = times.flatten().all(|metadata| moment.is_settled(&metadata));
         let entry = Entry::of(Resource::File(variants), watches, moment);
-        Ok(Entry { neighbours, ..entry }.settle(moment))
+        Ok(Entry { neighbours, is_settled, ..entry })
+    }
+
+    /// The directory of a file, and how it is now or was lately.
+    fn directory_of(
+        &mut self,
+        name: &[u8],
+        moment: &Moment,
+    ) -> io::Result<(Rc<Directory>, Option<Metadata>)> {
+        let key = &name[..memchr::memrchr(b'/', name).unwrap_or(0)];
+        let directory = match self.directories.get_mut(key) {
+            Some(directory) => Rc::clone(directory),
+            None => {
+                let directory = Rc::new(Directory::new(self.root.name(key, "")?, moment));
+                self.directories.insert(key, Rc::clone(&directory), 1);
+                directory
+            }
+        };
+        let seen = directory.look(moment);
+        Ok((directory, seen))
     }
 
     /// A coded file beside the file, if it is not older. One that cannot be had is as good as none.
@@ -220,15 +260,8 @@ impl Entry {
             resource: Rc::new(resource),
             watches,
             neighbours: None,
-            neighbours_checked: moment.seconds(),
             checked: moment.turn,
             is_settled: true,
         }
-    }
-
-    fn settle(mut self, moment: &Moment) -> Entry {
-        let mut seen = self.watches.iter().chain(&self.neighbours).filter_map(|watch| watch.seen.as_ref());
-        self.is_settled = seen.all(|metadata| moment.is_settled(metadata));
-        self
     }
 }
