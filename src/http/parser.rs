@@ -169,7 +169,7 @@ impl Parser {
     fn request_line(&mut self, bytes: &[u8], start: usize, end: usize) -> Result<(), ParseError> {
         let line = &bytes[start..end];
         check_unfinished_request_line(line)?;
-        let first = memchr::memchr(b' ', line).ok_or(Malformed("no space after the method"))?;
+        let first = memchr::memchr(b' ', line).ok_or(Malformed("the method is not a token and a space"))?;
         let second = memchr::memchr(b' ', &line[first + 1..]).ok_or(Malformed("no version"))? + first + 1;
         let target = &line[first + 1..second];
         if target.is_empty() || target.iter().fold(false, |bad, &byte| bad | (byte <= b' ') | (byte >= 0x7f))
@@ -220,7 +220,7 @@ fn check_unfinished_request_line(line: &[u8]) -> Result<(), ParseError> {
     match line.get(length) {
         _ if length > MAX_METHOD => Err(Malformed("the method is too long")),
         None => Ok(()),
-        Some(b'\r') if length == 0 => Ok(()),
+        Some(b'\r') if line.len() == 1 => Ok(()),
         Some(b' ') if length > 0 => {
             let rest = &line[length + 1..];
             let target = memchr::memchr(b' ', rest).unwrap_or(rest.len());
@@ -299,6 +299,7 @@ mod tests {
             ("2.2 bare LF", "GET / HTTP/1.1\n\n", BAD),
             ("2.2 bare LF in the fields", "GET / HTTP/1.1\r\nHost: a\n\r\n", BAD),
             ("2.2 bare CR", "GET / HTTP/1.1\r\nHost: a\rb\r\n\r\n", BAD),
+            ("2.2 bare CR before the method", "\rGET / HTTP/1.1\r\n\r\n", BAD),
             ("2.2 bare CR in the target", "GET /\r HTTP/1.1\r\n\r\n", BAD),
             ("2.2 whitespace before the first field", "GET / HTTP/1.1\r\n Host: a\r\n\r\n", BAD),
             ("2.3 version", "GET / HTTP/2.0\r\n\r\n", Status::HttpVersionNotSupported),

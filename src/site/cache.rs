@@ -8,7 +8,7 @@
 //! was changed so lately that another change could bear the same time is read again.
 //!
 //! One thing may come late: a coded file that appears beside a file that did not have it is noticed within
-//! [`NEIGHBOURS_SECONDS`]. Until then the file is served as before: right, but not as small.
+//! `NEIGHBOURS_SECONDS`. Until then the file is served as before: right, but not as small.
 
 use std::cell::Cell;
 use std::ffi::CString;

@@ -14,7 +14,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::rc::Rc;
 
-use xxhash_rust::xxh3::xxh3_128;
+use xxhash_rust::xxh3::{xxh3_128, xxh3_128_with_seed};
 
 use super::Moment;
 use crate::http::encoding::Coding;
@@ -126,6 +126,11 @@ impl Variant {
     pub fn validators(&self) -> Validators<'_> {
         let entity_tag = EntityTag { weak: false, opaque: &self.tag };
         Validators { entity_tag, last_modified: self.last_modified }
+    }
+
+    /// What stands between several ranges: nobody can have written it into the file beforehand.
+    pub fn boundary(&self, moment: &Moment) -> String {
+        format!("{:032x}", xxh3_128_with_seed(&self.tag, moment.nanoseconds() as u64))
     }
 }
 

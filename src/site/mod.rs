@@ -157,8 +157,7 @@ impl Site {
                 success(Status::Ok, variant, Part::Whole)
             }
             Selection::Several(ranges) => {
-                let boundary = format!("otuserver-{}", String::from_utf8_lossy(&variant.tag));
-                let parts = Multipart::new(&boundary, variant.media_type, ranges, length);
+                let parts = Multipart::new(&variant.boundary(moment), variant.media_type, ranges, length);
                 success(Status::PartialContent, variant, Part::Several(parts))
             }
             Selection::Unsatisfiable => {

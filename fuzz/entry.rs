@@ -1,0 +1,211 @@
+//! The entry points of fuzzing: any bytes go in, and what must hold for every input is asserted.
+//!
+//! Here are the promises that can be seen from outside, without a second reading of the bytes: cut
+//! anywhere, spelled in another case, joined to one line, the answer is the same. The properties of
+//! well-formed input, beside a naive twin, are in `tests/properties.rs`.
+
+use otuserver::http::date;
+use otuserver::http::encoding::{self, Coding};
+use otuserver::http::field::{self, Name};
+use otuserver::http::framing::{Body, FramingError, Skipped, Skipper};
+use otuserver::http::parser::{ParseError, Parser};
+use otuserver::http::preconditions::{self, Outcome};
+use otuserver::http::range::{self, Multipart, Selection};
+use otuserver::http::request::Request;
+use otuserver::http::target::{self, Target};
+use otuserver::http::validators::{self, EntityTag, Validators};
+
+/// What stands on a connection: a head and what follows it.
+pub fn head(bytes: &[u8]) {
+    let whole = seen(bytes, std::iter::once(bytes.len()));
+    assert_eq!(seen(bytes, 0..=bytes.len()), whole, "cut at every byte");
+    let Ok(Some(Seen { length, method, target, minor, .. })) = whole else { return };
+    assert!(field::is_token(&method) && target.iter().all(u8::is_ascii_graphic) && minor <= 9);
+    assert!(bytes[..length].ends_with(b"\r\n\r\n"));
+
+    let (head, rest) = bytes.split_at(length);
+    let body = with_request(head, |request| {
+        let _ = (request.is_persistent(), target::has_valid_host(request), Target::parse(request.target));
+        Body::of(request)
+    });
+    if let Some(Ok(body)) = body
+        && let Some(skipper) = Skipper::new(body, 1000)
+    {
+        let whole = skipped(skipper, std::iter::once(rest));
+        assert_eq!(skipped(skipper, rest.chunks(1).chain([&[][..]])), whole, "a body cut at every byte");
+    }
+}
+
+/// A request target.
+pub fn target(bytes: &[u8]) {
+    let _ = Target::parse(bytes);
+    // What the parser lets through is what must come out clean.
+    let head = [b"GET ", bytes, b" HTTP/1.1\r\nHost: a\r\n\r\n"].concat();
+    with_request(&head, |request| {
+        let Ok(Target { path, query }) = Target::parse(request.target) else { return };
+        let text = path.as_bytes();
+        assert!(!text.contains(&0) && !text.starts_with(b"/"));
+        assert!(query.is_none_or(|query| request.target.ends_with(query)));
+        let names = text.strip_suffix(b"/").unwrap_or(text).split(|&byte| byte == b'/');
+        assert!(text.is_empty() || names.into_iter().all(|name| !matches!(name, b"" | b"." | b"..")));
+
+        let mut again = Vec::new();
+        for segment in path.segments() {
+            again.push(b'/');
+            target::encode_segment(segment, &mut again);
+        }
+        if path.is_directory() {
+            again.push(b'/');
+        }
+        assert_eq!(Target::parse(&again).map(|again| again.path), Ok(path.clone()));
+    });
+}
+
+/// The value of Range (and, behind a line end, further fields).
+pub fn range(bytes: &[u8]) {
+    for method in ["GET", "HEAD"] {
+        let head = [method.as_bytes(), b" / HTTP/1.1\r\nHost: a\r\nRange: ", bytes, b"\r\n\r\n"].concat();
+        with_request(&head, |request| {
+            for length in [0, 1, 10, 1 << 40, u64::MAX] {
+                let selection = range::select(request, &validators(0), length);
+                assert!(method == "GET" || selection == Selection::Whole);
+                let ranges = match selection {
+                    Selection::Whole | Selection::Unsatisfiable => continue,
+                    Selection::One(range) => vec![range],
+                    Selection::Several(ranges) => ranges,
+                };
+                for (index, range) in ranges.iter().enumerate() {
+                    assert!(range.start < range.end && range.end <= length);
+                    let is_apart =
+                        |other: &std::ops::Range<u64>| range.end < other.start || other.end < range.start;
+                    assert!(ranges[..index].iter().all(is_apart));
+                }
+                let multipart = Multipart::new("boundary", "text/plain", ranges.clone(), length);
+                let heads: u64 = multipart.parts().map(|(head, _)| head.len() as u64).sum();
+                let parts: u64 = ranges.iter().map(|range| range.end - range.start).sum();
+                assert_eq!(
+                    multipart.length(),
+                    heads.saturating_add(parts).saturating_add(multipart.end().len() as u64)
+                );
+            }
+        });
+    }
+}
+
+/// The lines of Accept-Encoding.
+pub fn accept_encoding(bytes: &[u8]) {
+    let lines: Vec<_> = bytes.split(|&byte| byte == b'\n').map(field::trim).collect();
+    if !lines.iter().all(|line| field::is_value(line)) {
+        return;
+    }
+    let all = [(Coding::Identity, 100), (Coding::Brotli, 10), (Coding::Zstandard, 10), (Coding::Gzip, 20)];
+    let choose = |lines: &[&[u8]], available: &[(Coding, u64)]| {
+        encoding::choose(lines.iter().copied(), available.iter().copied())
+    };
+    let chosen = choose(&lines, &all);
+
+    // RFC 9110 sections 5.3 and 8.4.1
+    let line = lines.join(&b", "[..]);
+    let lower = line.to_ascii_lowercase();
+    assert_eq!(choose(&[&line], &all), chosen, "in one line");
+    assert_eq!(choose(&[&lower], &all), chosen, "in lower case");
+    assert_eq!(choose(&[&line.to_ascii_uppercase()], &all), chosen, "in upper case");
+
+    let says = |text: &str| lower.windows(text.len()).any(|window| window == text.as_bytes());
+    match chosen {
+        None => assert!(says("q=0") && (says("*") || says("identity"))),
+        Some(Coding::Identity) => {}
+        Some(coding) => assert!(says("*") || says(coding.token())),
+    }
+    // The best of all is the best of fewer, too; and without it, the choice is one of the others.
+    for (without, _) in all {
+        let fewer: Vec<_> = all.into_iter().filter(|(coding, _)| *coding != without).collect();
+        let other = choose(&lines, &fewer);
+        assert!(if chosen == Some(without) { other != chosen } else { other == chosen });
+    }
+}
+
+/// A date.
+pub fn date(bytes: &[u8]) {
+    let Some(seconds) = date::parse(bytes) else { return };
+    let text = date::format(seconds);
+    assert_eq!(text.len(), date::LENGTH);
+    assert_eq!(date::parse(text.as_bytes()), Some(seconds));
+}
+
+/// Lines of fields, as the ones that make a request conditional.
+pub fn conditional(bytes: &[u8]) {
+    for tag in validators::list(bytes) {
+        let text = [if tag.weak { &b"W/\""[..] } else { b"\"" }, tag.opaque, b"\""].concat();
+        assert_eq!(EntityTag::parse(&text), Some(tag));
+    }
+    let head = [b"GET / HTTP/1.1\r\nHost: a\r\n", bytes, b"\r\n\r\n"].concat();
+    with_request(&head, |request| {
+        let times = [0, 784_111_777, u64::MAX];
+        let outcomes = times.map(|time| preconditions::evaluate(request, &validators(time)));
+        let selections = times.map(|time| range::select(request, &validators(time), 100));
+        let has = |name| request.has(name);
+        let guard = has(Name::IfMatch) || has(Name::IfUnmodifiedSince);
+        assert!(guard || !outcomes.contains(&Outcome::Failed));
+        assert!(
+            has(Name::IfNoneMatch) || has(Name::IfModifiedSince) || !outcomes.contains(&Outcome::NotModified)
+        );
+        // RFC 9110 section 13.2.2: where tags decide, no date is looked at.
+        if has(Name::IfMatch) && has(Name::IfNoneMatch) {
+            assert!(outcomes.iter().all(|outcome| *outcome == outcomes[0]));
+        }
+        // The later a file was changed, the less is left unmodified since.
+        assert!(outcomes.is_sorted_by_key(|outcome| *outcome == Outcome::Failed));
+        assert!(has(Name::Range) || selections.iter().all(|selection| *selection == Selection::Whole));
+        assert!(has(Name::IfRange) || selections.iter().all(|selection| *selection == selections[0]));
+    });
+}
+
+fn validators(last_modified: u64) -> Validators<'static> {
+    Validators { entity_tag: EntityTag { weak: false, opaque: b"now" }, last_modified }
+}
+
+/// Runs `check` where the bytes are a complete head.
+fn with_request<T>(bytes: &[u8], check: impl FnOnce(&Request) -> T) -> Option<T> {
+    let mut parser = Parser::new();
+    Some(check(&parser.advance(bytes).ok()??))
+}
+
+/// What can be seen of a head that was read.
+#[derive(Debug, PartialEq)]
+struct Seen {
+    length: usize,
+    method: Vec<u8>,
+    target: Vec<u8>,
+    minor: u8,
+    values: Vec<Vec<u8>>,
+}
+
+/// What the parser says when the bytes have come up to each of `ends` in turn.
+fn seen(bytes: &[u8], ends: impl Iterator<Item = usize>) -> Result<Option<Seen>, ParseError> {
+    let names = [Name::Host, Name::Connection, Name::ContentLength, Name::TransferEncoding, Name::Range];
+    let mut parser = Parser::new();
+    for end in ends {
+        let Some(request) = parser.advance(&bytes[..end])? else { continue };
+        let (method, target, minor) = request.line();
+        let values = names.iter().flat_map(|&name| request.values(name)).map(<[u8]>::to_vec).collect();
+        let (method, target) = (method.to_vec(), target.to_vec());
+        return Ok(Some(Seen { length: parser.length(), method, target, minor, values }));
+    }
+    Ok(None)
+}
+
+/// Where a body ends that comes in pieces; `None` while it has not ended.
+fn skipped<'a>(
+    mut skipper: Skipper,
+    pieces: impl Iterator<Item = &'a [u8]>,
+) -> Result<Option<usize>, FramingError> {
+    let mut before = 0;
+    for piece in pieces {
+        if let Skipped::End(used) = skipper.skip(piece)? {
+            return Ok(Some(before + used));
+        }
+        before += piece.len();
+    }
+    Ok(None)
+}
