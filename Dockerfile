@@ -1,0 +1,42 @@
+# The server as an image: one static binary and the sample site, nothing else.
+#
+#   docker build -t otuserver .
+#   docker run --rm -p 8000:8000 otuserver
+#   docker run --rm -p 8000:8000 -v "$PWD/www:/www:ro" otuserver      a folder of yours
+#   docker run --rm -p 8000:8000 otuserver --workers 4                any flag: see otuserver --help
+#
+# tests/docker.sh tries all of this.
+
+FROM rust:1-bookworm AS build
+WORKDIR /src
+
+# Static, so that it runs from scratch. The explicit --target below keeps this flag away from
+# procedural macros, which the compiler loads as shared objects and which cannot be static.
+ENV RUSTFLAGS="-C target-feature=+crt-static"
+
+# The dependencies are built first, with an empty program in place of ours: this layer stays
+# cached until Cargo.toml or Cargo.lock change. (The bench is here because Cargo.toml names it.)
+COPY Cargo.toml Cargo.lock ./
+RUN mkdir src benches \
+ && printf '//! Empty.\nfn main() {}\n' | tee src/lib.rs src/main.rs > benches/http.rs \
+ && cargo build --release --locked --target "$(rustc -vV | sed -n 's/^host: //p')"
+
+# Now our own code. Cargo goes by modification times, and a checkout may be older than the
+# empty program: hence the touch.
+COPY src src
+RUN touch src/*.rs \
+ && cargo build --release --locked --target "$(rustc -vV | sed -n 's/^host: //p')" \
+ && mv target/*/release/httpd /httpd
+
+# Readable for everybody, whatever umask the checkout was made with.
+COPY www /www
+RUN chmod -R a+rX /www
+
+FROM scratch
+COPY --from=build /httpd /httpd
+COPY --from=build /www /www
+# nobody, as a number: an image from scratch has no /etc/passwd to look the name up in.
+USER 65534:65534
+ENV HTTPD_HOST=0.0.0.0 HTTPD_PORT=8000 HTTPD_DOCUMENT_ROOT=/www
+EXPOSE 8000
+ENTRYPOINT ["/httpd"]
