@@ -17,7 +17,7 @@ pub const MAX_HEAD: usize = 64 * 1024;
 pub const MAX_FIELDS: usize = 100;
 /// Bytes of a request target (RFC 9112 section 3 asks for a request line of 8,000 at least).
 pub const MAX_TARGET: usize = 16 * 1024;
-/// Bytes of a method; the longest registered one, UPDATEREDIRECTREF, has 17.
+/// Bytes of a method that is read to its end; the longest registered one, UPDATEREDIRECTREF, has 17.
 pub const MAX_METHOD: usize = 32;
 
 /// Why a head is refused. The connection cannot be used for another request afterwards.
@@ -25,6 +25,8 @@ pub const MAX_METHOD: usize = 32;
 pub enum ParseError {
     /// It is not HTTP/1; the text says where.
     Malformed(&'static str),
+    /// The method is longer than [`MAX_METHOD`], and so none that there is.
+    MethodTooLong,
     /// The target is longer than [`MAX_TARGET`].
     TargetTooLong,
     /// The head is longer than [`MAX_HEAD`].
@@ -40,6 +42,7 @@ impl ParseError {
     pub fn status(self) -> Status {
         match self {
             ParseError::Malformed(_) => Status::BadRequest,
+            ParseError::MethodTooLong => Status::NotImplemented,
             ParseError::TargetTooLong => Status::UriTooLong,
             ParseError::HeadTooLong | ParseError::TooManyFields => Status::RequestHeaderFieldsTooLarge,
             ParseError::UnknownVersion => Status::HttpVersionNotSupported,
@@ -144,6 +147,15 @@ impl Parser {
         self.line
     }
 
+    /// Whether the method is HEAD, as far as it can be seen: the answer to a head that is refused has no
+    /// content then either (RFC 9110 section 9.3.2).
+    pub fn is_head_method(&self, bytes: &[u8]) -> bool {
+        match self.state {
+            State::RequestLine => bytes.get(self.line..).is_some_and(|line| line.starts_with(b"HEAD ")),
+            State::Fields | State::Complete => self.method.of(bytes) == b"HEAD",
+        }
+    }
+
     /// Where the current line ends, before its CRLF; `None` if that has not come yet.
     fn line_end(&mut self, bytes: &[u8]) -> Result<Option<usize>, ParseError> {
         let within = &bytes[..bytes.len().min(MAX_HEAD)];
@@ -218,7 +230,7 @@ fn check_unfinished_request_line(line: &[u8]) -> Result<(), ParseError> {
     let method = &line[..line.len().min(MAX_METHOD + 1)];
     let length = method.iter().position(|&byte| !field::is_token_byte(byte)).unwrap_or(method.len());
     match line.get(length) {
-        _ if length > MAX_METHOD => Err(Malformed("the method is too long")),
+        _ if length > MAX_METHOD => Err(ParseError::MethodTooLong),
         None => Ok(()),
         Some(b'\r') if line.len() == 1 => Ok(()),
         Some(b' ') if length > 0 => {
@@ -339,7 +351,7 @@ mod tests {
         let head = |length: usize| format!("GET / HTTP/1.1\r\nA: {}\r\n\r\n", "v".repeat(length - 23));
         assert_eq!(head(100).len(), 100);
         for (at, beyond, expected) in [
-            (method(MAX_METHOD), method(MAX_METHOD + 1), Status::BadRequest),
+            (method(MAX_METHOD), method(MAX_METHOD + 1), Status::NotImplemented),
             (target(MAX_TARGET), target(MAX_TARGET + 1), Status::UriTooLong),
             (fields(MAX_FIELDS), fields(MAX_FIELDS + 1), Status::RequestHeaderFieldsTooLarge),
             (head(MAX_HEAD), head(MAX_HEAD + 1), Status::RequestHeaderFieldsTooLarge),
@@ -352,12 +364,27 @@ mod tests {
     #[test]
     fn what_never_ends_is_refused_without_its_end() {
         for (bytes, expected) in [
-            ("M".repeat(MAX_METHOD + 1), Status::BadRequest),
+            ("M".repeat(MAX_METHOD + 1), Status::NotImplemented),
             (format!("GET /{}", "t".repeat(MAX_TARGET)), Status::UriTooLong),
             (format!("GET / HTTP/1.1\r\nA: {}", "v".repeat(MAX_HEAD)), Status::RequestHeaderFieldsTooLarge),
             ("\r\n".repeat(MAX_HEAD / 2 + 1), Status::RequestHeaderFieldsTooLarge),
         ] {
             assert_eq!(status(bytes.as_bytes()), Some(expected), "{}", bytes.len());
+        }
+    }
+
+    #[test]
+    fn a_refused_head_still_says_its_method() {
+        for (bytes, expected) in [
+            ("HEAD / HTTP/1.1\r\nA b\r\n", true),
+            ("\r\nHEAD / HTTP/2.0\r\n", true),
+            ("HEAD / HTTP/1.1\n", true),
+            ("GET / HTTP/1.1\r\nHEAD : b\r\n", false),
+            ("HEADER / HTTP/1.1\n", false),
+        ] {
+            let mut parser = Parser::new();
+            assert!(parser.advance(bytes.as_bytes()).is_err());
+            assert_eq!(parser.is_head_method(bytes.as_bytes()), expected, "{bytes:?}");
         }
     }
 

@@ -246,8 +246,9 @@ impl Connection {
     /// Its deadline has passed. A client that has begun a request is told so.
     pub fn expire(&mut self, turn: &mut Turn) {
         if let State::ReadingHead(_) = self.state {
-            self.refuse(Status::RequestTimeout, None, turn);
-            self.send(Then::Linger, &mut Input::new(Vec::new(), &[]), turn);
+            let mut input = Input::new(self.take_held(turn), &[]);
+            self.refuse(Status::RequestTimeout, &input, turn);
+            self.send(Then::Linger, &mut input, turn);
         } else {
             self.close(Reason::TimedOut, turn);
         }
@@ -323,7 +324,7 @@ impl Connection {
                 }
                 Ok(None) => break,
                 Err(error) => {
-                    self.refuse(error.status(), None, turn);
+                    self.refuse(error.status(), input, turn);
                     return Some(Then::Linger);
                 }
             }
@@ -349,10 +350,12 @@ impl Connection {
         input.position = input.bytes.len();
     }
 
-    /// Puts a refusal into the lent output, as the last response.
-    fn refuse(&mut self, status: Status, request: Option<&Request>, turn: &mut Turn) {
-        let line = turn.log.as_ref().map(|log| Line::new(self.client, log.time(), request, status, turn.now));
-        turn.output.push(turn.site.refuse(status), turn.preamble, response::Connection::Close, line);
+    /// Puts the refusal of a head that is no request into the lent output, as the last response.
+    fn refuse(&mut self, status: Status, input: &Input, turn: &mut Turn) {
+        let line = turn.log.as_ref().map(|log| Line::new(self.client, log.time(), None, status, turn.now));
+        let with_content = !turn.parser.is_head_method(input.rest());
+        let response = Response { with_content, ..turn.site.refuse(status) };
+        turn.output.push(response, turn.preamble, response::Connection::Close, line);
     }
 
     /// Sends the lent output. Returns whether there is more to do now.

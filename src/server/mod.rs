@@ -85,7 +85,7 @@ pub fn run(config: &Config) -> Result<(), Error> {
     let equip = |index, signals| Equipment {
         index,
         crew: Arc::clone(&crew),
-        listener: Arc::clone(&listener),
+        listener: Some(Arc::clone(&listener)),
         signals,
         root: root.clone(),
         policy: policy.clone(),

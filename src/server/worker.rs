@@ -50,8 +50,8 @@ pub struct Equipment {
     pub index: usize,
     /// All workers.
     pub crew: Arc<Crew>,
-    /// The one listener.
-    pub listener: Arc<Listener>,
+    /// The one listener, until the server stops.
+    pub listener: Option<Arc<Listener>>,
     /// The signals, for one worker.
     pub signals: Option<Signals>,
     /// Where the files are.
@@ -121,7 +121,9 @@ impl Worker {
         let epoll = Epoll::new()?;
         let now = Instant::now();
         let moment = Moment { turn: 0, now: SystemTime::now() };
-        epoll.add(&*equipment.listener, LISTENER, Interest::ReadableExclusive)?;
+        if let Some(listener) = &equipment.listener {
+            epoll.add(&**listener, LISTENER, Interest::ReadableExclusive)?;
+        }
         epoll.add(equipment.crew.member(equipment.index).bell(), BELL, Interest::Readable)?;
         if let Some(signals) = &equipment.signals {
             epoll.add(signals, SIGNALS, Interest::Readable)?;
@@ -211,17 +213,17 @@ impl Worker {
             }
         }
         if self.accepts_again.is_some_and(|time| time <= self.now) {
-            self.accepts_again = None;
-            self.watch_listener();
+            self.accept_again();
         }
     }
 
     fn accept(&mut self, most: usize) {
+        let Some(listener) = self.equipment.listener.clone() else { return };
         for _ in 0..most {
-            match self.equipment.listener.accept() {
+            match listener.accept() {
                 Ok((socket, client)) => self.seat(socket, client.ip()),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(error) if is_shortage(&error) => return self.pause_accepting(&error),
+                Err(error) if is_shortage(&error) => return self.pause_accepting(&listener, &error),
                 // The connection broke before it was taken: there may be others behind it.
                 Err(_) => {}
             }
@@ -229,16 +231,18 @@ impl Worker {
     }
 
     /// The listener stays readable while nothing can be accepted: without a pause the loop would spin.
-    fn pause_accepting(&mut self, error: &io::Error) {
+    fn pause_accepting(&mut self, listener: &Listener, error: &io::Error) {
         log::warn!("no connection is accepted for {} ms: {error}", ACCEPT_PAUSE.as_millis());
         // It is watched: removing it cannot fail.
-        let _ = self.epoll.delete(&*self.equipment.listener);
+        let _ = self.epoll.delete(listener);
         self.accepts_again = Some(self.now + ACCEPT_PAUSE);
     }
 
-    fn watch_listener(&mut self) {
-        let listener = &*self.equipment.listener;
-        if self.ends.is_none() && self.epoll.add(listener, LISTENER, Interest::ReadableExclusive).is_err() {
+    fn accept_again(&mut self) {
+        self.accepts_again = None;
+        if let Some(listener) = &self.equipment.listener
+            && self.epoll.add(&**listener, LISTENER, Interest::ReadableExclusive).is_err()
+        {
             self.accepts_again = Some(self.now + ACCEPT_PAUSE);
         }
     }
@@ -286,14 +290,17 @@ impl Worker {
         }
     }
 
-    /// Takes the connections that wait already, and no more after them.
+    /// Takes the connections that wait already. Once every worker has let go of the listener, clients that
+    /// come later are refused instead of waiting in vain.
     fn begin_to_stop(&mut self) {
         self.ends = Some(self.now + self.equipment.grace);
         self.begins_to_stop = true;
         self.accept(usize::MAX);
-        if self.accepts_again.take().is_none() {
+        if let Some(listener) = self.equipment.listener.take()
+            && self.accepts_again.take().is_none()
+        {
             // It is watched: removing it cannot fail.
-            let _ = self.epoll.delete(&*self.equipment.listener);
+            let _ = self.epoll.delete(&*listener);
         }
     }
 

@@ -172,9 +172,14 @@ impl Cache {
         let whole = self.root.name(&name, "")?;
         let seen = match file::stat(&whole) {
             Ok(metadata) => metadata,
-            Err(error) if resolve::is_absence(&error) => {
-                return Ok(Entry::of(Resource::Missing, vec![Watch { name: whole, seen: None }], moment));
-            }
+            // What is missing behind a symlink that leads out is nobody's business: the kernel has the word.
+            Err(error) if resolve::is_absence(&error) => match self.root.open_file(&name, "") {
+                Err(error) if resolve::is_absence(&error) => {
+                    return Ok(Entry::of(Resource::Missing, vec![Watch { name: whole, seen: None }], moment));
+                }
+                Err(error) => return Err(error),
+                Ok(_) => return self.load_file(&name, whole, moment), // it has just appeared
+            },
             Err(error) => return Err(error),
         };
         match seen.kind {
@@ -200,11 +205,14 @@ impl Cache {
         };
         let (file, metadata) = self.root.open_file(name, "")?;
         let mut opened = vec![Opened { coding: Coding::Identity, file, metadata }];
-        if self.policy.precompressed {
-            opened.extend(SIDECARS.iter().filter_map(|&coding| self.open_sidecar(name, coding, &metadata)));
+        let mut watches = Vec::new();
+        for coding in SIDECARS.into_iter().filter(|_| self.policy.precompressed) {
+            match self.open_sidecar(name, coding, &metadata) {
+                Ok(sidecar) => opened.push(sidecar),
+                Err(watch) => watches.extend(watch),
+            }
         }
         let varies = opened.len() > 1;
-        let mut watches = Vec::with_capacity(opened.len());
         let mut variants = Vec::with_capacity(opened.len());
         for opened in opened {
             let coding = opened.coding;
@@ -242,15 +250,23 @@ impl Cache {
         Ok((directory, seen))
     }
 
-    /// A coded file beside the file, if it is not older. One that cannot be had is as good as none.
-    fn open_sidecar(&self, name: &[u8], coding: Coding, original: &Metadata) -> Option<Opened> {
-        let whole = self.root.name(name, coding.suffix()).ok()?;
-        let seen = file::stat(&whole).ok()?;
-        if seen.kind != Kind::Regular || seen.modified < original.modified {
-            return None;
+    /// A coded file beside the file, if it is not older. Otherwise what is to be watched: one that is there
+    /// and cannot be used may become usable, and the directory would not tell.
+    fn open_sidecar(
+        &self,
+        name: &[u8],
+        coding: Coding,
+        original: &Metadata,
+    ) -> Result<Opened, Option<Watch>> {
+        let Ok(whole) = self.root.name(name, coding.suffix()) else { return Err(None) };
+        let Ok(seen) = file::stat(&whole) else { return Err(None) };
+        if seen.kind == Kind::Regular
+            && let Ok((file, metadata)) = self.root.open_file(name, coding.suffix())
+            && metadata.modified >= original.modified
+        {
+            return Ok(Opened { coding, file, metadata });
         }
-        let (file, metadata) = self.root.open_file(name, coding.suffix()).ok()?;
-        (metadata.modified >= original.modified).then_some(Opened { coding, file, metadata })
+        Err(Some(Watch { name: whole, seen: Some(seen) }))
     }
 }
 

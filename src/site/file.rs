@@ -2,10 +2,10 @@
 //!
 //! **What an entity tag is made of.** A file that is kept in memory: the 128-bit digest of its bytes. It
 //! changes when they do, whatever the clock says, and every replica that holds the same bytes gives the
-//! same tag; an image whose build set all times to 0 does too. A larger file: its size and modification
-//! time in nanoseconds, which replicas share when they share the times (no inode number in it); where the
-//! modification time says nothing (the first two seconds of 1970), the time of the last change of the
-//! inode, which nobody can set. A large file so young that another change could bear the same times gets
+//! same tag. A larger file: its size and modification time in nanoseconds, which replicas share when they
+//! share the times (no inode number in it). Where the modification time says nothing (the first two seconds
+//! of 1970, as reproducible images have it), the digest again up to [`DIGESTED`]; beyond that the time of the
+//! last change of the inode, which nobody can set and no replica shares. A large file so young that another change could bear the same times gets
 //! a tag that is used once. The tag of a coded representation ends in the coding, so that no two codings
 //! share one (RFC 9110 section 8.8.3.3).
 
@@ -14,7 +14,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::rc::Rc;
 
-use xxhash_rust::xxh3::{xxh3_128, xxh3_128_with_seed};
+use xxhash_rust::xxh3::{Xxh3, xxh3_128, xxh3_128_with_seed};
 
 use super::Moment;
 use crate::http::encoding::Coding;
@@ -25,6 +25,10 @@ use crate::sys::file::{self, Metadata, Timestamp};
 /// Bytes of the largest file that is kept in memory. Measured on loopback: up to here one copy into the
 /// socket costs less than `sendfile`, above it more.
 pub const IN_MEMORY: u64 = 64 * 1024;
+
+/// Bytes of the largest file whose digest is its tag where its modification time says nothing: some
+/// milliseconds of reading, once each time that it changes.
+pub const DIGESTED: u64 = 16 * 1024 * 1024;
 
 /// Times that a file is read again because it was changed while it was read.
 const READINGS: usize = 3;
@@ -158,7 +162,7 @@ impl Opened {
         moment: &Moment,
     ) -> io::Result<(Variant, Metadata)> {
         let (content, metadata) = read(self.file, self.metadata)?;
-        let mut tag = tag(&content, &metadata, moment);
+        let mut tag = tag(&content, &metadata, moment)?;
         if self.coding != Coding::Identity {
             tag.extend(["-", self.coding.token()]);
         }
@@ -201,16 +205,32 @@ fn read(file: File, opened: Metadata) -> io::Result<(Content, Metadata)> {
     Ok((Content::File(file, before.size), before))
 }
 
-fn tag(content: &Content, metadata: &Metadata, moment: &Moment) -> String {
-    match content {
-        Content::Memory(bytes) => format!("{:032x}", xxh3_128(bytes)),
-        Content::File(_, size) => {
-            let Timestamp { seconds, nanoseconds } = match metadata.modified.seconds {
-                0 | 1 => metadata.changed,
-                _ => metadata.modified,
-            };
-            let times = format!("{size:x}-{seconds:x}-{nanoseconds:x}");
-            if moment.is_settled(metadata) { times } else { format!("{times}-{:x}", moment.nanoseconds()) }
+fn tag(content: &Content, metadata: &Metadata, moment: &Moment) -> io::Result<String> {
+    let (file, size) = match content {
+        Content::Memory(bytes) => return Ok(format!("{:032x}", xxh3_128(bytes))),
+        Content::File(file, size) => (file, *size),
+    };
+    let says_nothing = matches!(metadata.modified.seconds, 0 | 1);
+    if says_nothing && size <= DIGESTED {
+        return digest(file);
+    }
+    let times = if says_nothing { metadata.changed } else { metadata.modified };
+    let Timestamp { seconds, nanoseconds } = times;
+    let tag = format!("{size:x}-{seconds:x}-{nanoseconds:x}");
+    Ok(if moment.is_settled(metadata) { tag } else { format!("{tag}-{:x}", moment.nanoseconds()) })
+}
+
+fn digest(file: &File) -> io::Result<String> {
+    let mut digest = Xxh3::new();
+    let mut buffer = vec![0; IN_MEMORY as usize];
+    let mut position = 0;
+    loop {
+        match file.read_at(&mut buffer, position)? {
+            0 => return Ok(format!("{:032x}", digest.digest128())),
+            count => {
+                digest.update(&buffer[..count]);
+                position += count as u64;
+            }
         }
     }
 }

@@ -1,0 +1,164 @@
+//! A client that does what it is told and nothing else: bytes go out as they are given, replies are read
+//! strictly, and every read and write has a deadline, so that a server that hangs fails one test instead
+//! of stopping all. It carries a name, which every failure message begins with.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::time::Duration;
+
+use crate::patience::PATIENCE;
+use crate::response::Response;
+
+/// One TCP connection to the server.
+pub struct Client {
+    stream: TcpStream,
+    /// What has come and was not yet taken by a reply.
+    received: Vec<u8>,
+    name: String,
+}
+
+impl Client {
+    /// Connects; `name` says which row of which table the connection belongs to.
+    pub fn connect(address: SocketAddr, name: &str) -> Client {
+        let stream = TcpStream::connect(address).unwrap_or_else(|error| panic!("{name}: connect: {error}"));
+        stream.set_nodelay(true).expect("TCP_NODELAY");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a read timeout");
+        stream.set_write_timeout(Some(PATIENCE)).expect("a write timeout");
+        Client { stream, received: Vec::new(), name: name.to_owned() }
+    }
+
+    /// Sends bytes in one write, as far as the kernel takes them in one.
+    pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.try_send(bytes).unwrap_or_else(|error| panic!("{}: send: {error}", self.name));
+    }
+
+    /// Sends bytes to a server that may have stopped listening, which is then for the reader to judge.
+    pub fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
+        self.stream.write_all(bytes.as_ref())
+    }
+
+    /// Sends every `size` bytes in a write, and with TCP_NODELAY in a segment, of their own.
+    pub fn try_send_in_pieces(&mut self, bytes: &[u8], size: usize) -> io::Result<()> {
+        bytes.chunks(size).try_for_each(|piece| self.stream.write_all(piece))
+    }
+
+    /// Half-closes: the server sees the end of what this client has to say, and can still answer.
+    pub fn finish_sending(&mut self) {
+        self.stream.shutdown(Shutdown::Write).expect("half-close");
+    }
+
+    /// Sends one whole request and reads its reply.
+    pub fn request(&mut self, request: impl AsRef<[u8]>) -> Response {
+        self.send(request.as_ref());
+        self.response_to(method_of(request.as_ref()))
+    }
+
+    /// GET with the fewest fields.
+    pub fn get(&mut self, target: &str) -> Response {
+        self.ask("GET", target, "")
+    }
+
+    /// A request with further field lines, each ending with CRLF.
+    pub fn ask(&mut self, method: &str, target: &str, fields: &str) -> Response {
+        self.request(format!("{method} {target} HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n"))
+    }
+
+    /// The reply to a GET, or to any method whose replies have bodies.
+    pub fn response(&mut self) -> Response {
+        self.response_to("GET")
+    }
+
+    /// The reply to `method`, with its body.
+    pub fn response_to(&mut self, method: &str) -> Response {
+        let mut response = self.response_head();
+        if method != "HEAD" && response.status != 304 {
+            let length = usize::try_from(response.length()).expect("a body that fits into memory");
+            response.body = self.read(length);
+        }
+        response
+    }
+
+    /// The head of a reply; its body, if it has one, is the caller's to read.
+    pub fn response_head(&mut self) -> Response {
+        let end = loop {
+            if let Some(position) = find(&self.received, b"\r\n\r\n") {
+                break position + 4;
+            }
+            if self.receive().unwrap_or_else(|error| panic!("{}: no reply: {error}", self.name)) == 0 {
+                panic!("{}: closed instead of a reply; so far {:?}", self.name, self.unread());
+            }
+        };
+        let head: Vec<u8> = self.received.drain(..end).collect();
+        let shown = String::from_utf8_lossy(&head).into_owned();
+        Response::parse(&head).unwrap_or_else(|error| panic!("{}: {error} in {shown:?}", self.name))
+    }
+
+    /// Exactly `length` bytes of a body.
+    pub fn read(&mut self, length: usize) -> Vec<u8> {
+        let ready = self.received.len().min(length);
+        let mut body: Vec<u8> = self.received.drain(..ready).collect();
+        body.resize(length, 0);
+        let result = self.stream.read_exact(&mut body[ready..]);
+        result.unwrap_or_else(|error| panic!("{}: body of {length} bytes: {error}", self.name));
+        body
+    }
+
+    /// The server has closed in an orderly way and has sent nothing more.
+    pub fn assert_closed(&mut self) {
+        match self.receive() {
+            Ok(0) if self.received.is_empty() => {}
+            Ok(_) => panic!("{}: more came: {:?}", self.name, self.unread()),
+            Err(error) => panic!("{}: not closed: {error}", self.name),
+        }
+    }
+
+    /// Whatever still comes until the connection ends, in an orderly way or with a reset.
+    pub fn read_until_closed(&mut self) -> Vec<u8> {
+        loop {
+            match self.receive() {
+                Ok(0) => break,
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => break,
+                Err(error) => panic!("{}: not closed: {error}", self.name),
+            }
+        }
+        std::mem::take(&mut self.received)
+    }
+
+    /// Listens for a while; true if the server neither spoke nor closed.
+    pub fn is_silent_for(&mut self, time: Duration) -> bool {
+        self.stream.set_read_timeout(Some(time)).expect("a read timeout");
+        let result = self.receive();
+        self.stream.set_read_timeout(Some(PATIENCE)).expect("a read timeout");
+        match result {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => true,
+            result => {
+                // Only shown when the test fails.
+                println!("{}: not silent: {result:?}, {:?}", self.name, self.unread());
+                false
+            }
+        }
+    }
+
+    fn unread(&self) -> String {
+        String::from_utf8_lossy(&self.received).into_owned()
+    }
+
+    fn receive(&mut self) -> io::Result<usize> {
+        let mut buffer = [0; 65_536];
+        let count = self.stream.read(&mut buffer)?;
+        self.received.extend_from_slice(&buffer[..count]);
+        Ok(count)
+    }
+}
+
+/// The first word of a request: it decides whether the reply has a body.
+pub fn method_of(request: &[u8]) -> &str {
+    let end = request.iter().position(|byte| *byte == b' ').unwrap_or(request.len());
+    std::str::from_utf8(&request[..end]).unwrap_or_default()
+}
+
+/// Where `needle` begins in `haystack`.
+pub fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
+    haystack.windows(needle.len()).position(|window| window == needle)
+}

@@ -1,0 +1,303 @@
+//! The promise that a cache must not break: a request sent after a file was changed gets the new file, always.
+//! Each way of changing a file is tried some hundred times, as fast as the machine can, on a connection that
+//! stays open, and with every kind of server: one worker, several, and no cache at all.
+
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
+use std::time::Duration;
+
+use crate::client::Client;
+use crate::date;
+use crate::patience::eventually;
+use crate::site::{Site, pattern};
+
+const ROUNDS: usize = 200;
+
+/// Runs a scenario on a fresh site, once with each kind of server.
+fn with_every_server(scenario: impl Fn(&Site, &mut Client)) {
+    for flags in [&[][..], &["-w", "4"], &["--cache-size", "0"]] {
+        let site = Site::new();
+        // Whom permissions bind, for one of the scenarios takes them away.
+        let server = site.serve_unprivileged(flags);
+        scenario(&site, &mut server.connect_as(&format!("httpd {}", flags.join(" "))));
+    }
+}
+
+fn assert_text(client: &mut Client, target: &str, expected: &str) {
+    let reply = client.get(target);
+    assert_eq!((reply.status, reply.text().as_str()), (200, expected), "{target}");
+}
+
+#[test]
+fn replaced_by_a_rename() {
+    with_every_server(|site, client| {
+        for round in 0..ROUNDS {
+            let text = format!("round {round:08}");
+            site.replace("file.txt", &text);
+            assert_text(client, "/file.txt", &text);
+            assert_text(client, "/file.txt", &text);
+        }
+    });
+}
+
+#[test]
+fn rewritten_in_place_with_the_same_length() {
+    with_every_server(|site, client| {
+        site.write("file.txt", "round --------");
+        let file = File::options().write(true).open(site.path("file.txt")).expect("open");
+        for round in 0..ROUNDS {
+            let text = format!("round {round:08}");
+            file.write_all_at(text.as_bytes(), 0).expect("write");
+            assert_text(client, "/file.txt", &text);
+        }
+    });
+}
+
+#[test]
+fn rewritten_in_place_between_two_requests_of_a_burst() {
+    // The file is warm in any cache: asked for again and again before each change.
+    with_every_server(|site, client| {
+        site.write("file.txt", "round --------");
+        let file = File::options().write(true).open(site.path("file.txt")).expect("open");
+        let mut before = "round --------".to_owned();
+        for round in 0..ROUNDS {
+            for _ in 0..5 {
+                assert_text(client, "/file.txt", &before);
+            }
+            before = format!("round {round:08}");
+            file.write_all_at(before.as_bytes(), 0).expect("write");
+            assert_text(client, "/file.txt", &before);
+        }
+    });
+}
+
+#[test]
+fn rewritten_with_its_old_time() {
+    // Only the change time, which nobody can set, tells (cp -p, rsync -t, touch -r).
+    with_every_server(|site, client| {
+        for round in 0..ROUNDS {
+            let text = format!("round {round:08}");
+            site.write_dated("file.txt", &text, date::EXAMPLE);
+            assert_text(client, "/file.txt", &text);
+        }
+    });
+}
+
+#[test]
+fn large_files_too() {
+    with_every_server(|site, client| {
+        let mut bytes = pattern(1 << 20);
+        site.write("file.bin", &bytes);
+        let file = File::options().write(true).open(site.path("file.bin")).expect("open");
+        for round in 0..ROUNDS / 10 {
+            let text = format!("round {round:08}");
+            bytes[500_000..500_014].copy_from_slice(text.as_bytes());
+            file.write_all_at(text.as_bytes(), 500_000).expect("write");
+            assert!(client.get("/file.bin").body == bytes, "round {round}");
+        }
+    });
+}
+
+#[test]
+fn it_grows_and_shrinks() {
+    with_every_server(|site, client| {
+        for round in 0..ROUNDS {
+            let text = "x".repeat(round * 997 % 10_000);
+            site.write("file.txt", &text);
+            assert_text(client, "/file.txt", &text);
+        }
+    });
+}
+
+#[test]
+fn a_tag_of_yesterday_is_no_tag_of_today() {
+    with_every_server(|site, client| {
+        site.write("file.txt", "round --------");
+        let mut tag = client.get("/file.txt").must("ETag").to_owned();
+        for round in 0..ROUNDS {
+            let fields = format!("If-None-Match: {tag}\r\n");
+            assert_eq!(client.ask("GET", "/file.txt", &fields).status, 304, "round {round}: nothing changed");
+            let text = format!("round {round:08}");
+            site.write("file.txt", &text);
+            let reply = client.ask("GET", "/file.txt", &fields);
+            assert_eq!((reply.status, reply.text()), (200, text));
+            tag = reply.must("ETag").to_owned();
+        }
+    });
+}
+
+#[test]
+fn deleted_and_created_again() {
+    with_every_server(|site, client| {
+        for round in 0..ROUNDS {
+            let text = format!("round {round:08}");
+            site.write("file.txt", &text);
+            assert_text(client, "/file.txt", &text);
+            site.remove("file.txt");
+            assert_eq!(client.get("/file.txt").status, 404, "round {round}");
+        }
+    });
+}
+
+#[test]
+fn its_folder_is_renamed_away_and_back() {
+    with_every_server(|site, client| {
+        site.write("folder/file.txt", "here");
+        for _ in 0..ROUNDS {
+            assert_text(client, "/folder/file.txt", "here");
+            fs::rename(site.path("folder"), site.path("elsewhere")).expect("rename");
+            assert_eq!(client.get("/folder/file.txt").status, 404);
+            assert_text(client, "/elsewhere/file.txt", "here");
+            fs::rename(site.path("elsewhere"), site.path("folder")).expect("rename");
+        }
+    });
+}
+
+#[test]
+fn a_file_becomes_a_folder_and_a_link() {
+    with_every_server(|site, client| {
+        for _ in 0..ROUNDS {
+            site.write("thing", "a file");
+            assert_text(client, "/thing", "a file");
+            site.remove("thing");
+            site.make_folder("thing");
+            assert_eq!(client.get("/thing").status, 301);
+            fs::remove_dir(site.path("thing")).expect("remove");
+            site.link("second.txt", "thing");
+            assert_text(client, "/thing", crate::site::SECOND);
+            site.remove("thing");
+            site.link("/etc/passwd", "thing");
+            assert_eq!(client.get("/thing").status, 403);
+            site.remove("thing");
+        }
+    });
+}
+
+#[test]
+fn an_index_page_comes_and_goes() {
+    with_every_server(|site, client| {
+        site.make_folder("folder");
+        for _ in 0..ROUNDS {
+            assert_eq!(client.get("/folder/").status, 404);
+            site.write("folder/index.html", "index");
+            assert_text(client, "/folder/", "index");
+            site.remove("folder/index.html");
+        }
+    });
+}
+
+#[test]
+fn its_time_is_touched() {
+    with_every_server(|site, client| {
+        site.write("file.txt", "the same bytes");
+        for round in 0..ROUNDS {
+            let seconds = date::EXAMPLE + i64::try_from(round).expect("small");
+            site.set_modified("file.txt", seconds);
+            assert_eq!(client.get("/file.txt").must("Last-Modified"), date::imf(seconds));
+        }
+    });
+}
+
+#[test]
+fn its_permission_is_taken_and_given() {
+    with_every_server(|site, client| {
+        site.write("file.txt", "readable");
+        for round in 0..ROUNDS {
+            site.set_mode("file.txt", 0o000);
+            assert_eq!(client.get("/file.txt").status, 403, "round {round}");
+            site.set_mode("file.txt", 0o644);
+            assert_text(client, "/file.txt", "readable");
+        }
+    });
+}
+
+#[test]
+fn a_folder_behind_a_link_is_swapped() {
+    // Deployment by symbolic link: the file that was open is unchanged, its name leads elsewhere now.
+    with_every_server(|site, client| {
+        site.write("release-a/page.txt", "release a");
+        site.write("release-b/page.txt", "release b");
+        for round in 0..ROUNDS {
+            let name = if round % 2 == 0 { "a" } else { "b" };
+            site.swap_link(format!("release-{name}"), &site.path("current"));
+            assert_text(client, "/current/page.txt", &format!("release {name}"));
+        }
+    });
+}
+
+fn assert_coded(client: &mut Client, name: &str, coding: Option<&str>, expected: &str) {
+    let reply = client.ask("GET", &format!("/{name}"), "Accept-Encoding: gzip, br\r\n");
+    assert_eq!((reply.field("Content-Encoding"), reply.text().as_str()), (coding, expected));
+}
+
+#[test]
+fn a_precompressed_neighbour_changes_and_goes() {
+    with_every_server(|site, client| {
+        for round in 0..ROUNDS {
+            let text = |number: usize| format!("gz {round} {number:04}");
+            let (original, neighbour) = (format!("{round}.js"), format!("{round}.js.gz"));
+            site.write_dated(&original, "the original", date::EXAMPLE);
+            site.write(&neighbour, text(0));
+            assert_coded(client, &original, Some("gzip"), &text(0));
+            site.replace(&neighbour, text(1));
+            assert_coded(client, &original, Some("gzip"), &text(1));
+            site.write(&neighbour, text(2));
+            assert_coded(client, &original, Some("gzip"), &text(2));
+            site.remove(&neighbour);
+            assert_coded(client, &original, None, "the original");
+        }
+    });
+}
+
+/// The one thing that may come late: until it is noticed, the original is served, which is right as well.
+fn assert_coded_soon(client: &mut Client, name: &str, expected: &str) {
+    eventually("the neighbour is noticed", || {
+        let reply = client.ask("GET", &format!("/{name}"), "Accept-Encoding: gzip, br\r\n");
+        assert!(reply.status == 200 && reply.text().len() >= expected.len(), "{reply:?}");
+        reply.text() == expected
+    });
+}
+
+#[test]
+fn a_precompressed_neighbour_that_appears_is_noticed_soon() {
+    with_every_server(|site, client| {
+        site.write_dated("app.js", "the original", date::EXAMPLE);
+        assert_coded(client, "app.js", None, "the original");
+        wait_until_settled(client);
+        site.write("app.js.gz", "gz");
+        assert_coded_soon(client, "app.js", "gz");
+    });
+}
+
+#[test]
+fn a_neighbour_that_was_too_old_and_is_brought_up_to_date_is_noticed_soon() {
+    // Rewritten in place: nothing changes in the folder but the file itself.
+    with_every_server(|site, client| {
+        site.write_dated("app.js", "the original", date::EXAMPLE);
+        site.write_dated("app.js.gz", "old", date::EXAMPLE - 1);
+        assert_coded(client, "app.js", None, "the original");
+        wait_until_settled(client);
+        assert_coded(client, "app.js", None, "the original");
+        site.write("app.js.gz", "gz");
+        assert_coded_soon(client, "app.js", "gz");
+    });
+}
+
+/// Long enough for a server to be sure that a file will not change again within the same tick of the clock.
+fn wait_until_settled(client: &mut Client) {
+    assert!(client.is_silent_for(Duration::from_millis(100)));
+}
+
+#[test]
+fn an_original_that_becomes_newer_leaves_its_neighbour_behind() {
+    with_every_server(|site, client| {
+        for round in 0..ROUNDS {
+            let text = format!("the original of round {round}");
+            site.write_dated("app.js", &text, date::EXAMPLE);
+            site.write_dated("app.js.gz", "gz", date::EXAMPLE);
+            assert_coded(client, "app.js", Some("gzip"), "gz");
+            site.set_modified("app.js", date::EXAMPLE + 1);
+            assert_coded(client, "app.js", None, &text);
+        }
+    });
+}

@@ -1,0 +1,44 @@
+//! Black-box tests: the real `httpd` is started on a port that the system chooses, real bytes go in over
+//! TCP, and what comes back is read by a strict reader. This file is the table of contents: first the
+//! harness, then one module a feature. Traffic stays on the loopback, everything runs in parallel.
+
+#![allow(clippy::panic, reason = "a failed expectation is how a test speaks, also in its helpers")]
+
+// The harness: what every feature below is written with.
+mod client;
+mod date;
+mod feeding;
+mod patience;
+mod response;
+mod server;
+mod site;
+mod system;
+
+// The command: how it starts, stops and speaks to its operator.
+mod access_log;
+mod signals;
+mod startup;
+mod workers;
+
+// From a target to a file, and never to any other file.
+mod confinement;
+mod files;
+mod freshness;
+mod redirect;
+
+// The protocol, in the order in which a request walks through it (RFC 9112, then RFC 9110).
+mod request_line;
+
+mod connection;
+mod fields;
+mod framing;
+mod timeouts;
+
+mod methods;
+
+mod codings;
+mod errors;
+mod preconditions;
+mod ranges;
+mod response_head;
+mod validators;
