@@ -33,7 +33,7 @@ fn class(error: ParseError, head: &[u8]) -> Option<Refusal> {
     match error {
         ParseError::Malformed("a line ends in LF without CR") => Some(Refusal::BareLineFeed),
         ParseError::Malformed("the target holds a byte that no URI has") => Some(Refusal::Target),
-        ParseError::Malformed("the method is too long") if method > MAX_METHOD => Some(Refusal::Limit),
+        ParseError::MethodTooLong if method > MAX_METHOD => Some(Refusal::Limit),
         ParseError::TargetTooLong if head.len() > MAX_TARGET => Some(Refusal::Limit),
         ParseError::HeadTooLong if head.len() > MAX_HEAD => Some(Refusal::Limit),
         ParseError::TooManyFields => Some(Refusal::Limit),

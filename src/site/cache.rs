@@ -281,3 +281,51 @@ impl Entry {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::target::Target;
+    use std::time::{Duration, SystemTime};
+
+    fn cache(root: &std::path::Path) -> Cache {
+        let policy = Policy {
+            cache_control: "no-cache".into(),
+            precompressed: true,
+            cache_bytes: 1024 * 1024,
+            cache_descriptors: 16,
+        };
+        Cache::new(Root::new(root).unwrap(), policy)
+    }
+
+    #[test]
+    fn a_young_file_is_read_again_and_an_old_one_is_not() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::write(root.path().join("a"), "a").unwrap();
+        for (age, is_kept) in [(Duration::ZERO, false), (Duration::from_secs(10), true)] {
+            let mut cache = cache(root.path());
+            let path = Target::parse(b"/a").unwrap().path;
+            let mut find = |turn| cache.find(&path, &Moment { turn, now: SystemTime::now() + age }).unwrap();
+            let (first, second, third) = (find(1), find(1), find(2));
+            assert!(Rc::ptr_eq(&first, &second), "one look serves a turn");
+            assert_eq!(Rc::ptr_eq(&second, &third), is_kept, "{age:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_kept_apart() {
+        let root = tempfile::tempdir().unwrap();
+        let mut cache = cache(root.path());
+        let moment = Moment { turn: 1, now: SystemTime::now() };
+        std::fs::write(root.path().join("a"), "a").unwrap();
+        let mut find = |target: &str| {
+            let path = Target::parse(target.as_bytes()).unwrap().path;
+            cache.find(&path, &moment).unwrap()
+        };
+        let first = find("/a");
+        for number in 0..10_000 {
+            assert!(matches!(*find(&format!("/missing-{number}")), Resource::Missing));
+        }
+        assert!(Rc::ptr_eq(&first, &find("/a")), "a scan has pushed it out");
+    }
+}

@@ -217,3 +217,29 @@ fn redirect(location: &[u8], query: Option<&[u8]>) -> Response {
     let representation = Rc::new(error_page::render(status, &[("Location", &location)]));
     Response { status, representation, part: Part::Whole, with_content: true }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::file::{Kind, Timestamp};
+
+    #[test]
+    fn a_change_is_settled_once_no_other_can_bear_its_time() {
+        let second = 1_000_000_000u64;
+        for (changed, now_nanoseconds, expected) in [
+            ((1, 5_000_000), second + 5_000_000, false),
+            ((1, 5_000_000), second + 25_000_000, false),
+            ((1, 5_000_000), second + 25_000_001, true),
+            ((1, 0), 4 * second, false), // whole seconds: a coarse clock
+            ((1, 0), 4 * second + 1, true),
+            ((9, 1), 2 * second, false), // the clock was set back
+        ] {
+            let (seconds, nanoseconds) = changed;
+            let changed = Timestamp { seconds, nanoseconds };
+            let metadata =
+                Metadata { kind: Kind::Regular, device: 0, inode: 0, size: 0, modified: changed, changed };
+            let moment = Moment { turn: 0, now: UNIX_EPOCH + Duration::from_nanos(now_nanoseconds) };
+            assert_eq!(moment.is_settled(&metadata), expected, "{changed:?} at {now_nanoseconds}");
+        }
+    }
+}
