@@ -32,7 +32,8 @@ use crate::site::{Moment, Response, Site};
 use crate::sys::epoll::Interest;
 use crate::sys::socket::Socket;
 
-/// Bytes of a request body that are skipped for the sake of the connection; after a longer one it is closed.
+/// Bytes of a request body, the lines between its chunks included, that are skipped for the sake of the
+/// connection; after a longer one it is closed.
 pub const MAX_SKIPPED_BODY: u64 = 1024 * 1024;
 /// How long what a client still sends is discarded after the last response. Closing at once would make the
 /// kernel reset the connection, and the reset can overtake the response (RFC 9112 section 9.6).

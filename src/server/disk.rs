@@ -1,21 +1,20 @@
 //! Threads that wait for the disk, so that no worker does.
 //!
-//! A worker sends a range of a file only when it is in memory. When it is not, a thread of this pool reads
-//! it once, which leaves it in the page cache, and rings the worker's bell. The threads are started when the
+//! A worker sends a range of a file only when it is in memory. When it is not, a thread of this pool brings
+//! it into the page cache and rings the worker's bell. The threads are started when the
 //! first cold file is asked for: a site that fits in memory never has them.
 
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
+use crate::sys::file::read_into_memory;
+
 /// Threads of the pool: enough to keep a disk's queue filled, few enough to wait on one.
 const THREADS: usize = 8;
-/// Bytes that one call reads.
-const BUFFER: usize = 128 * 1024;
 
 /// A range to be read, and whom to tell.
 struct Job {
@@ -36,8 +35,7 @@ struct Queue {
 pub struct Disk(Arc<(Mutex<Queue>, Condvar)>);
 
 impl Disk {
-    /// Reads a range of a file into the page cache, and calls `done` afterwards. A file that cannot be read
-    /// is for the sending to find out.
+    /// Brings a range of a file into the page cache, and calls `done` afterwards.
     ///
     /// # Errors
     /// The system's, when descriptors or threads are short and nobody will read.
@@ -64,17 +62,10 @@ impl Disk {
     }
 
     fn work(&self) {
-        let mut buffer = vec![0; BUFFER];
         loop {
             let job = self.next();
-            let mut position = job.range.start;
-            while position < job.range.end {
-                let count = BUFFER.min((job.range.end - position) as usize);
-                match job.file.read_at(&mut buffer[..count], position) {
-                    Ok(count @ 1..) => position += count as u64,
-                    _ => break,
-                }
-            }
+            // A file that cannot be read, or has become shorter, is for the sending to find out.
+            let _ = read_into_memory(&job.file, job.range);
             (job.done)();
         }
     }

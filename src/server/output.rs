@@ -20,6 +20,8 @@ use crate::sys::socket::{MAX_SLICES, Socket};
 const COPIED: u64 = 4 * 1024;
 /// Bytes that one call of `sendfile` is asked for.
 const FILE_CHUNK: u64 = 512 * 1024;
+/// Bytes that the disk is asked for at once: enough that a download is not slowed down by the asking.
+const FETCHED: u64 = 2 * 1024 * 1024;
 /// Bytes that one connection may send in one turn, so that a large download never starves the others.
 const TURN_BUDGET: u64 = 2 * 1024 * 1024;
 /// Room that is kept for the next responses.
@@ -216,7 +218,7 @@ impl Output {
     pub fn cold(&self) -> Option<(&File, Range<u64>)> {
         match self.pieces.front()? {
             Piece::Content(representation, range) => match &representation.content {
-                Content::File(file, _) => Some((file, range.start..range.end.min(range.start + FILE_CHUNK))),
+                Content::File(file, _) => Some((file, range.start..range.end.min(range.start + FETCHED))),
                 Content::Memory(_) => None,
             },
             Piece::Rendered(_) => None,

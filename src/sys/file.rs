@@ -4,7 +4,9 @@ use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::io;
 use std::mem::MaybeUninit;
+use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::socket::Socket;
@@ -284,6 +286,23 @@ pub fn is_resident(file: &File, offset: u64, count: u64) -> bool {
     }
     let mut byte = Vec::with_capacity(2);
     read_if_resident(file, offset, 1, &mut byte) && read_if_resident(file, offset + count - 1, 1, &mut byte)
+}
+
+/// Brings a range of a file into memory, and waits until it is there. Nothing is copied: the kernel is asked
+/// for all of it at once, and a byte in every so many tells when it has come.
+///
+/// # Errors
+/// The file's: it cannot be read, or ends before the range does (`UnexpectedEof`).
+pub fn read_into_memory(file: &File, range: Range<u64>) -> io::Result<()> {
+    const STRIDE: usize = 64 * 1024;
+    let count = (range.end - range.start) as usize;
+    // It is a hint, and what matters is the waiting below.
+    // SAFETY: the call takes no pointer.
+    let _ = unsafe { libc::readahead(file.as_raw_fd(), range.start as libc::off64_t, count) };
+    for position in range.clone().step_by(STRIDE).chain(range.end.checked_sub(1)) {
+        file.read_exact_at(&mut [0], position)?;
+    }
+    Ok(())
 }
 
 /// The number of cachestat(2), the same on every architecture that has it.
