@@ -129,6 +129,14 @@ fn symbolic_links_stay_inside() {
         ("nothing at its end", "/dangling.txt", 404),
     ];
     assert_statuses(&site.serve(), &table);
+    // Old kernels do not know openat2, and profiles of containers forbid it: the same without it.
+    for refusal in [libc::ENOSYS, libc::EPERM] {
+        let mut command = site.command(&[]);
+        system::refuse_openat2(&mut command, refusal);
+        let server = Server::start(command);
+        assert_statuses(&server, &table);
+        assert!(server.process.status_line("Seccomp").ends_with('2'), "the filter is not in force");
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::fs::File;
 
 use crate::server::Server;
 use crate::site::{Site, WELCOME, pattern};
+use crate::system;
 
 fn assert_body(server: &Server, what: &str, target: &str, expected: &str) {
     let reply = server.get(target);
@@ -248,6 +249,28 @@ fn a_slow_reader_gets_every_byte_and_holds_up_nobody() {
     let rest = slow.read(length - first.len());
     assert!([first, rest].concat() == bytes, "all bytes, in order");
     assert_eq!(slow.get("/second.txt").status, 200, "and the connection goes on");
+}
+
+#[test]
+fn what_is_not_in_memory_arrives_too() {
+    // Where the file system lets go of the pages, other threads wait for the disk, and several downloads of
+    // one file at once want the same pages.
+    let bytes = pattern(12 << 20);
+    let site = Site::new();
+    site.write("cold.bin", &bytes);
+    let server = site.serve();
+    system::drop_from_memory(&site.path("cold.bin"));
+    let mut clients: Vec<_> = (0..4).map(|_| server.connect()).collect();
+    for client in &mut clients {
+        client.send("GET /cold.bin HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    }
+    assert_eq!(server.get("/").text(), WELCOME, "a small request waits for none of them");
+    for client in &mut clients {
+        assert!(client.response().body == bytes, "all bytes, in order");
+    }
+    system::drop_from_memory(&site.path("cold.bin"));
+    let reply = server.connect().ask("GET", "/cold.bin", "Range: bytes=5000000-5001023\r\n");
+    assert!(reply.body == bytes[5_000_000..5_001_024], "a small range");
 }
 
 #[test]

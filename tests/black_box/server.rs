@@ -137,10 +137,16 @@ impl Process {
         links.filter(|link| link.to_string_lossy().starts_with("socket:")).count()
     }
 
+    /// A line of what the kernel says of it.
+    pub fn status_line(&self, name: &str) -> String {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("proc");
+        let line = status.lines().find(|line| line.split(':').next() == Some(name));
+        line.unwrap_or_else(|| panic!("no {name} in {status}")).to_owned()
+    }
+
     /// How many kilobytes of its memory are resident.
     pub fn resident_kilobytes(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("proc");
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("VmRSS");
+        let line = self.status_line("VmRSS");
         line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number")
     }
 }

@@ -4,9 +4,13 @@
 #![allow(unsafe_code)]
 
 use std::ffi::CString;
+use std::fs::File;
 use std::io;
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
+use std::process::Command;
 
 /// Sends `signal` to the process `id`, which the caller started and has not waited for yet.
 pub fn send_signal(id: u32, signal: libc::c_int) {
@@ -28,4 +32,39 @@ pub fn make_fifo(path: &Path) {
 pub fn is_root() -> bool {
     // SAFETY: geteuid has no arguments and always succeeds.
     unsafe { libc::geteuid() == 0 }
+}
+
+/// Lets the kernel forget the content of a file, so that it has to come from the disk; a file system that
+/// lives in memory keeps it all the same.
+pub fn drop_from_memory(path: &Path) {
+    let file = File::open(path).expect("open");
+    file.sync_all().expect("sync");
+    // SAFETY: posix_fadvise takes numbers and touches no memory of ours.
+    let result = unsafe { libc::posix_fadvise(file.as_raw_fd(), 0, 0, libc::POSIX_FADV_DONTNEED) };
+    assert_eq!(result, 0, "posix_fadvise");
+}
+
+/// Makes the kernel refuse openat2 to `command` with an error number, by a seccomp filter of four lines.
+pub fn refuse_openat2(command: &mut Command, error: libc::c_int) {
+    const LOAD_NUMBER: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
+    const SKIP_UNLESS: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
+    const ANSWER: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
+    let line = |code, jf, k| libc::sock_filter { code, jt: 0, jf, k };
+    let mut filter = [
+        line(LOAD_NUMBER, 0, 0), // the number of the system call is the first field of what is judged
+        line(SKIP_UNLESS, 1, libc::SYS_openat2 as u32),
+        line(ANSWER, 0, libc::SECCOMP_RET_ERRNO | error as u32),
+        line(ANSWER, 0, libc::SECCOMP_RET_ALLOW),
+    ];
+    let install = move || {
+        let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
+        // SAFETY: the program and its lines live through the calls, and the kernel copies them.
+        let result = unsafe {
+            libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+            libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program)
+        };
+        if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    };
+    // SAFETY: between fork and exec it makes two system calls and allocates nothing.
+    unsafe { command.pre_exec(install) };
 }
