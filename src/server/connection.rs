@@ -168,6 +168,18 @@ impl<'a> Input<'a> {
     fn is_empty(&self) -> bool {
         self.position == self.bytes.len()
     }
+
+    /// What is left, to be held. A head that comes byte by byte is not copied for each of them.
+    fn take_rest(&mut self) -> Vec<u8> {
+        match &mut self.bytes {
+            Cow::Owned(held) if self.position == 0 => std::mem::take(held),
+            _ => {
+                let rest = self.rest().to_vec();
+                self.position = self.bytes.len();
+                rest
+            }
+        }
+    }
 }
 
 /// A connection and its state.
@@ -346,9 +358,8 @@ impl Connection {
             State::Idle { since: turn.now }
         } else {
             let parser = std::mem::take(turn.parser);
-            State::ReadingHead(Box::new(ReadingHead { held: input.rest().to_vec(), parser, since }))
+            State::ReadingHead(Box::new(ReadingHead { held: input.take_rest(), parser, since }))
         };
-        input.position = input.bytes.len();
     }
 
     /// Puts the refusal of a head that is no request into the lent output, as the last response.
@@ -368,7 +379,7 @@ impl Connection {
             }
             Ok(sent @ (Sent::Part | Sent::Cold)) => {
                 log_finished(turn.output, turn.log.as_deref_mut());
-                let (output, held) = (std::mem::take(turn.output), input.rest().to_vec());
+                let (output, held) = (std::mem::take(turn.output), input.take_rest());
                 let is_cold = sent == Sent::Cold;
                 self.state =
                     State::Sending(Box::new(Sending { output, then, held, is_cold, since: turn.now }));
@@ -399,7 +410,7 @@ impl Connection {
                 if sending.output.sent_bytes() > before {
                     sending.since = turn.now;
                 }
-                sending.held = input.rest().to_vec();
+                sending.held = input.take_rest();
                 false
             }
             Err(error) => {

@@ -16,13 +16,14 @@ pub struct Timers {
     /// The tick that is handed out next.
     next: u64,
     slots: Vec<Vec<u32>>,
-    count: usize,
+    /// The tick of the first slot that is not empty.
+    first: Option<u64>,
 }
 
 impl Timers {
     /// An empty wheel that turns from `now` on.
     pub fn new(now: Instant) -> Timers {
-        Timers { began: now, next: 0, slots: (0..SLOTS).map(|_| Vec::new()).collect(), count: 0 }
+        Timers { began: now, next: 0, slots: (0..SLOTS).map(|_| Vec::new()).collect(), first: None }
     }
 
     /// Asks for `token` to be looked at once `deadline` has passed, or a little later. Returns when that
@@ -31,28 +32,25 @@ impl Timers {
         let ticks = deadline.saturating_duration_since(self.began).as_nanos() / TICK.as_nanos();
         let tick = (ticks as u64 + 1).clamp(self.next, self.next + SLOTS - 1);
         self.slots[(tick % SLOTS) as usize].push(token);
-        self.count += 1;
+        self.first = Some(self.first.map_or(tick, |first| first.min(tick)));
         self.time_of(tick)
     }
 
     /// Takes out what is to be looked at by now, into `due`.
     pub fn take_due(&mut self, now: Instant, due: &mut Vec<u32>) {
         while self.time_of(self.next) <= now {
-            let slot = &mut self.slots[(self.next % SLOTS) as usize];
-            self.count -= slot.len();
-            due.append(slot);
+            due.append(&mut self.slots[(self.next % SLOTS) as usize]);
             self.next += 1;
+        }
+        if self.first.is_some_and(|first| first < self.next) {
+            let mut ticks = self.next..self.next + SLOTS;
+            self.first = ticks.find(|tick| !self.slots[(tick % SLOTS) as usize].is_empty());
         }
     }
 
     /// How long nothing is to be looked at; `None` when the wheel is empty.
     pub fn next_after(&self, now: Instant) -> Option<Duration> {
-        if self.count == 0 {
-            return None;
-        }
-        let mut ticks = self.next..self.next + SLOTS;
-        let tick = ticks.find(|tick| !self.slots[(tick % SLOTS) as usize].is_empty())?;
-        Some(self.time_of(tick).saturating_duration_since(now))
+        Some(self.time_of(self.first?).saturating_duration_since(now))
     }
 
     fn time_of(&self, tick: u64) -> Instant {
