@@ -11,18 +11,19 @@ from scenarios import SCENARIOS
 PEERS_SHOWN = 3
 CLIP = 3.0  # ratios above this are cut off, with the number written
 
-WIDTH, LEFT, RIGHT, TOP, BOTTOM = 800, 270, 80, 74, 20
+WIDTH, LEFT, RIGHT, TOP, BOTTOM = 800, 330, 60, 74, 20
 BAR, GAP, GROUP_GAP = 14, 3, 14
 SCALE = (WIDTH - LEFT - RIGHT) / CLIP
 
 STYLE = """
 text { font: 12px system-ui, sans-serif; fill: #24292f }
 .page { fill: #ffffff } .title { font-size: 16px; font-weight: 600 } .case { font-weight: 600 } .small { font-size: 11px; fill: #57606a }
-.peer { fill: #b6bec9 } .ours { fill: #0969da } .name { text-anchor: end } .name.mine, .value.mine { font-weight: 600 }
+.peer { fill: #b6bec9 } .ours { fill: #0969da } .name { text-anchor: end } .mine { font-weight: 600 }
+.value { stroke: #ffffff; stroke-width: 4; paint-order: stroke }
 .grid { stroke: #d0d7de } .floor { stroke: #cf222e; stroke-dasharray: 4 3 } .cut { stroke: #ffffff; stroke-width: 2; fill: none }
 @media (prefers-color-scheme: dark) {
   text { fill: #e6edf3 } .page { fill: #0d1117 } .small { fill: #9198a1 } .peer { fill: #4b5563 } .ours { fill: #4493f8 }
-  .grid { stroke: #30363d } .floor { stroke: #f85149 } .cut { stroke: #0d1117 }
+  .grid { stroke: #30363d } .floor { stroke: #f85149 } .cut, .value { stroke: #0d1117 }
 }
 """
 

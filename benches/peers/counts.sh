@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Counts that do not vary with the machine's mood: system calls a request (strace) and user instructions a request
-# (callgrind), ours and the peers' that are there.
+# (callgrind), ours and the peers' that are there. Only the waits vary (epoll_wait, and the accept4 or read that finds
+# nothing): under strace a server is so slow that the next request is often there before it could wait for it.
 #
 #   benches/peers/counts.sh [SERVER...]
 #
@@ -42,6 +43,7 @@ serve_and_load() {
         sleep 0.1
     done
     timeout 60 ab -q $keep_alive -c "$connections" -n "$requests" "http://127.0.0.1:$port/" >"$folder/ab" 2>&1 || return 1
+    sleep 0.3 # the last connections are still to be closed, and that is to be counted
     kill -TERM -- "-$server" 2>/dev/null || true
     # Some do not leave a wrapper; the second signal ends those.
     for _ in {1..50}; do

@@ -66,9 +66,14 @@ def table(case, samples):
              f"  {'':18}{'cpu us':>10}{'x floor':>9}{'spread':>8}{'requests/s':>12}{'x floor':>9}{'p99 us':>10}{'failed':>8}{'MiB':>8}"]
     for r in rows(samples):
         lines.append(f"  {r.server:18}{r.cpu_us:10,.2f}{times(r.cpu_ratio):>9}{r.spread:8.0%}{number(r.per_second):>12}"
-                     f"{times(r.speed_ratio):>9}{r.p99_us:10,.0f}{r.failed:8,}{r.mib:8,.1f}")
+                     f"{times(r.speed_ratio):>9}{p99(r):>10}{r.failed:8,}{r.mib:8,.1f}")
     lines += [f"  {server:18}{'no sample':>10}" for server, rounds in samples.items() if not any(rounds)]
     return "\n".join(lines) + "\n"
+
+
+def p99(row):
+    """Nothing where the load was too short or too odd for one."""
+    return f"{row.p99_us:,.0f}" if row.p99_us else "-"
 
 
 def times(value):
