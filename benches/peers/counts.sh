@@ -98,6 +98,8 @@ ulimit -n "$(ulimit -Hn)"
 python3 -c 'import scenarios, servers; servers.build_floor(); scenarios.make_site()'
 
 if command -v strace >/dev/null; then
+    # A list of names is to fall apart into words: hence no quotes.
+    # shellcheck disable=SC2086
     while IFS='|' read -r title case connections; do
         printf '\nsystem calls a request, %s\n' "$title"
         for name in $(present $TRACED); do
@@ -113,6 +115,7 @@ fi
 
 if command -v valgrind >/dev/null; then
     printf '\nuser instructions a request\n  %-18s%12s%28s\n' '' keep-alive 'one connection a request'
+    # shellcheck disable=SC2086
     for name in $(present $COUNTED); do
         printf '  %-18s%12s%28s\n' "$name" "$(instructions "$name" ab-k || echo -)" "$(instructions "$name" ab || echo -)"
     done

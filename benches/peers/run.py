@@ -18,6 +18,7 @@ import platform
 import resource
 import shlex
 import shutil
+import signal
 import sys
 import tempfile
 from dataclasses import asdict
@@ -31,6 +32,8 @@ import servers
 
 def main():
     options = parse_arguments()
+    # Whoever ends the run ends the server with it: unwinding is what stops it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
     results = read(options.read) if options.read else compare(options)
     if options.out:
         write(options.out, report.text(results))
