@@ -12,7 +12,6 @@
 //! An idle connection holds no buffer. A response is tried at once, and the state `Sending` is entered only
 //! when the socket is full.
 
-use std::borrow::Cow;
 use std::fs::File;
 use std::io;
 use std::net::IpAddr;
@@ -20,21 +19,17 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use super::access_log::{AccessLog, Line};
+use super::exchange::{self, Then};
+use super::input::Input;
 use super::output::{Output, Sent};
-use crate::http::field::Name;
-use crate::http::framing::{Body, FramingError, Skipped, Skipper};
+use crate::http::framing::{Skipped, Skipper};
 use crate::http::parser::Parser;
-use crate::http::request::{Method, Request};
 use crate::http::response::{self, Preamble};
 use crate::http::status::Status;
-use crate::http::target;
 use crate::site::{Moment, Response, Site};
 use crate::sys::epoll::Interest;
 use crate::sys::socket::Socket;
 
-/// Bytes of a request body, the lines between its chunks included, that are skipped for the sake of the
-/// connection; after a longer one it is closed.
-pub const MAX_SKIPPED_BODY: u64 = 1024 * 1024;
 /// How long what a client still sends is discarded after the last response. Closing at once would make the
 /// kernel reset the connection, and the reset can overtake the response (RFC 9112 section 9.6).
 pub const LINGER: Duration = Duration::from_secs(5);
@@ -87,19 +82,6 @@ pub enum Reason {
     Broken(io::ErrorKind),
 }
 
-/// What follows once the responses are sent.
-#[derive(Clone, Copy, Debug)]
-enum Then {
-    /// The next request.
-    Read,
-    /// The rest of a body, and then the next request.
-    Skip(Skipper),
-    /// The end, while the client may still be sending.
-    Linger,
-    /// The end.
-    Close,
-}
-
 #[derive(Debug)]
 enum State {
     Idle { since: Instant },
@@ -142,44 +124,6 @@ pub enum Arrival<'a> {
     End,
     /// The connection is broken.
     Broken(io::ErrorKind),
-}
-
-/// Bytes that are still to be read, in one piece.
-struct Input<'a> {
-    bytes: Cow<'a, [u8]>,
-    position: usize,
-}
-
-impl<'a> Input<'a> {
-    fn new(mut held: Vec<u8>, arrived: &'a [u8]) -> Input<'a> {
-        let bytes = if held.is_empty() {
-            Cow::Borrowed(arrived)
-        } else {
-            held.extend_from_slice(arrived);
-            Cow::Owned(held)
-        };
-        Input { bytes, position: 0 }
-    }
-
-    fn rest(&self) -> &[u8] {
-        &self.bytes[self.position..]
-    }
-
-    fn is_empty(&self) -> bool {
-        self.position == self.bytes.len()
-    }
-
-    /// What is left, to be held. A head that comes byte by byte is not copied for each of them.
-    fn take_rest(&mut self) -> Vec<u8> {
-        match &mut self.bytes {
-            Cow::Owned(held) if self.position == 0 => std::mem::take(held),
-            _ => {
-                let rest = self.rest().to_vec();
-                self.position = self.bytes.len();
-                rest
-            }
-        }
-    }
 }
 
 /// A connection and its state.
@@ -318,16 +262,16 @@ impl Connection {
         while !input.is_empty() && turn.output.held_bytes() < BATCH {
             match turn.parser.advance(input.rest()) {
                 Ok(Some(request)) => {
-                    let (response, next) = answer(&request, turn.site, &turn.moment, turn.is_stopping);
-                    let connection = connection_field(&request, next);
+                    let exchange = exchange::answer(&request, turn.site, &turn.moment, turn.is_stopping);
                     let line = turn.log.as_ref().map(|log| {
-                        Line::new(self.client, log.time(), Some(&request), response.status, turn.now)
+                        let status = exchange.response.status;
+                        Line::new(self.client, log.time(), Some(&request), status, turn.now)
                     });
-                    turn.output.push(response, turn.preamble, connection, line);
-                    input.position += turn.parser.length();
+                    turn.output.push(exchange.response, turn.preamble, exchange.connection, line);
+                    input.consume(turn.parser.length());
                     turn.parser.reset();
-                    then = Some(next);
-                    match next {
+                    then = Some(exchange.then);
+                    match exchange.then {
                         Then::Read => continue,
                         // Bytes behind the last request: closing at once would reset the connection.
                         Then::Close if !input.is_empty() => then = Some(Then::Linger),
@@ -450,54 +394,16 @@ impl Connection {
         let State::SkippingBody { skipper, .. } = &mut self.state else { return false };
         match skipper.skip(input.rest()) {
             Ok(Skipped::All) => {
-                input.position = input.bytes.len();
+                input.consume(input.rest().len());
                 false
             }
             Ok(Skipped::End(length)) => {
-                input.position += length;
+                input.consume(length);
                 self.follow(Then::Read, input, turn)
             }
             // The response is sent already, and nothing that follows can be trusted.
             Err(_) => self.follow(Then::Linger, input, turn),
         }
-    }
-}
-
-/// The response to a request, and what follows it on its connection.
-fn answer(request: &Request, site: &mut Site, moment: &Moment, is_stopping: bool) -> (Response, Then) {
-    match frame(request) {
-        Ok(body) => (site.answer(request, moment), follow_body(request, body, is_stopping)),
-        Err(status) => {
-            let with_content = request.method != Method::Head;
-            (Response { with_content, ..site.refuse(status) }, Then::Linger)
-        }
-    }
-}
-
-/// What the framing of a request says, before anybody looks at what it asks for.
-fn frame(request: &Request) -> Result<Body, Status> {
-    let body = Body::of(request).map_err(FramingError::status)?;
-    if target::has_valid_host(request) { Ok(body) } else { Err(Status::BadRequest) }
-}
-
-fn follow_body(request: &Request, body: Body, is_stopping: bool) -> Then {
-    let is_last = is_stopping || !request.is_persistent();
-    // Who waits for a 100 may or may not send the body after another answer: nobody can know what the next
-    // bytes are (RFC 9110 section 10.1.1).
-    let waits_for_100 = request.minor >= 1 && request.has(Name::Expect);
-    match body {
-        Body::None if is_last => Then::Close,
-        Body::None => Then::Read,
-        _ if is_last || waits_for_100 => Then::Linger,
-        _ => Skipper::new(body, MAX_SKIPPED_BODY).map_or(Then::Linger, Then::Skip),
-    }
-}
-
-fn connection_field(request: &Request, then: Then) -> response::Connection {
-    match then {
-        Then::Read | Then::Skip(_) if request.minor == 0 => response::Connection::KeepAlive,
-        Then::Read | Then::Skip(_) => response::Connection::Implied,
-        Then::Linger | Then::Close => response::Connection::Close,
     }
 }
 

@@ -8,6 +8,8 @@ mod access_log;
 mod connection;
 mod crew;
 mod disk;
+mod exchange;
+mod input;
 mod log_file;
 mod output;
 mod timers;
