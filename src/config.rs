@@ -72,6 +72,10 @@ pub struct Config {
     #[arg(long, env = "HTTPD_STALL_TIMEOUT", value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     pub stall_timeout: Duration,
 
+    /// Bytes a second that a client must take of a response, on average after the stall timeout; 0 for any
+    #[arg(long, env = "HTTPD_MIN_RATE", value_name = "BYTES", default_value_t = 500)]
+    pub min_rate: u32,
+
     /// Seconds that responses in flight get to finish when the server is told to stop
     #[arg(long, env = "HTTPD_GRACE", value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     pub grace: Duration,

@@ -4,7 +4,7 @@
 //! | --- | --- | --- | --- |
 //! | `Idle` | readable | the idle timeout | `ReadingHead`, `Sending`, `SkippingBody`, `Closed` |
 //! | `ReadingHead` | readable | the head timeout, from the first byte | `Sending`, `Idle`, `Lingering` |
-//! | `Sending` | writable, or the disk | the stall timeout, from the last progress | `Idle`, `SkippingBody`, `Lingering`, `Closed` |
+//! | `Sending` | writable, or the disk | the stall timeout, from the last progress; the minimum rate | `Idle`, `SkippingBody`, `Lingering`, `Closed` |
 //! | `SkippingBody` | readable | the stall timeout, from its start | `Idle`, `Lingering` |
 //! | `Lingering` | readable, discarding | [`LINGER`] | `Closed` |
 //!
@@ -36,7 +36,7 @@ pub const LINGER: Duration = Duration::from_secs(5);
 /// Bytes of rendered responses after which a pipeline is sent, and not answered further.
 const BATCH: usize = 64 * 1024;
 
-/// How long a connection may wait for what.
+/// How long a connection may wait for what, and how slow its client may be.
 #[derive(Clone, Copy, Debug)]
 pub struct Timeouts {
     /// For a head, from its first byte.
@@ -45,6 +45,9 @@ pub struct Timeouts {
     pub idle: Duration,
     /// For any progress of a response, and for a body as a whole.
     pub stall: Duration,
+    /// Bytes a second that a client takes of a response at least, on average after the stall timeout; 0 for
+    /// any.
+    pub min_rate: u32,
 }
 
 /// What a connection needs of its worker to go on.
@@ -109,8 +112,35 @@ struct Sending {
     held: Vec<u8>,
     /// Whether it is the disk that it waits for, and not the client.
     is_cold: bool,
+    /// When the socket was first full.
+    began: Instant,
     /// The last progress.
     since: Instant,
+    /// Bytes of the output that the client was known to have, when it was last asked for.
+    taken: u64,
+}
+
+impl Sending {
+    /// The earlier of two ends: a client that takes nothing, and one that takes too little to be worth its
+    /// place. The second one no dribble can put off.
+    fn deadline(&self, timeouts: &Timeouts) -> Instant {
+        let stalled = self.since + timeouts.stall;
+        if timeouts.min_rate == 0 {
+            return stalled;
+        }
+        let earned = Duration::from_secs_f64(self.taken as f64 / f64::from(timeouts.min_rate));
+        stalled.min(self.began + timeouts.stall + earned)
+    }
+
+    /// Asks the kernel what the client has. What was given to the socket says little: it holds megabytes, and
+    /// tells of room only when a good part of them is gone.
+    fn look_at_progress(&mut self, socket: &Socket, now: Instant) {
+        let taken = self.output.sent_bytes().saturating_sub(socket.unacknowledged());
+        if taken > self.taken {
+            self.taken = taken;
+            self.since = now;
+        }
+    }
 }
 
 /// What has happened on the socket.
@@ -177,7 +207,7 @@ impl Connection {
         Some(match &self.state {
             State::Idle { since } => *since + timeouts.idle,
             State::ReadingHead(reading) => reading.since + timeouts.head,
-            State::Sending(sending) => sending.since + timeouts.stall,
+            State::Sending(sending) => sending.deadline(timeouts),
             State::SkippingBody { since, .. } => *since + timeouts.stall,
             State::Lingering { since } => *since + LINGER,
             State::Closed(_) => return None,
@@ -200,14 +230,22 @@ impl Connection {
         self.state = State::Closed(reason);
     }
 
-    /// Its deadline has passed. A client that has begun a request is told so.
-    pub fn expire(&mut self, turn: &mut Turn) {
-        if let State::ReadingHead(_) = self.state {
-            let mut input = Input::new(self.take_held(turn), &[]);
-            self.refuse(Status::RequestTimeout, &input, turn);
-            self.send(Then::Linger, &mut input, turn);
-        } else {
-            self.close(Reason::TimedOut, turn);
+    /// Its deadline has passed. A client that has begun a request is told so; one that has taken more of a
+    /// response than was known goes on.
+    pub fn expire(&mut self, timeouts: &Timeouts, turn: &mut Turn) {
+        match &mut self.state {
+            State::ReadingHead(_) => {
+                let mut input = Input::new(self.take_held(turn), &[]);
+                self.refuse(Status::RequestTimeout, &input, turn);
+                self.send(Then::Linger, &mut input, turn);
+            }
+            State::Sending(sending) => {
+                sending.look_at_progress(&self.socket, turn.now);
+                if sending.deadline(timeouts) <= turn.now {
+                    self.close(Reason::TimedOut, turn);
+                }
+            }
+            _ => self.close(Reason::TimedOut, turn),
         }
     }
 
@@ -325,8 +363,9 @@ impl Connection {
                 log_finished(turn.output, turn.log.as_deref_mut());
                 let (output, held) = (std::mem::take(turn.output), input.take_rest());
                 let is_cold = sent == Sent::Cold;
+                let (began, since, taken) = (turn.now, turn.now, 0);
                 self.state =
-                    State::Sending(Box::new(Sending { output, then, held, is_cold, since: turn.now }));
+                    State::Sending(Box::new(Sending { output, then, held, is_cold, began, since, taken }));
                 false
             }
             Err(error) => {

@@ -98,6 +98,7 @@ pub fn run(config: &Config) -> Result<(), Error> {
             head: config.head_timeout,
             idle: config.idle_timeout,
             stall: config.stall_timeout,
+            min_rate: config.min_rate,
         },
         grace: config.grace,
     };

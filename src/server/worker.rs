@@ -444,9 +444,10 @@ impl Worker {
                 continue;
             }
             seat.look = None;
-            match seat.connection.deadline(&self.equipment.timeouts) {
+            let timeouts = self.equipment.timeouts;
+            match seat.connection.deadline(&timeouts) {
                 Some(deadline) if deadline <= self.now => {
-                    self.live(token, |connection, turn, _| connection.expire(turn))
+                    self.live(token, |connection, turn, _| connection.expire(&timeouts, turn))
                 }
                 _ => self.arrange(token),
             }

@@ -124,6 +124,15 @@ impl Socket {
         check_size(unsafe { libc::sendmsg(self.0.as_raw_fd(), &message, flags) })
     }
 
+    /// Bytes that were sent and that the client's system has not acknowledged yet (SIOCOUTQ, tcp(7)).
+    pub fn unacknowledged(&self) -> u64 {
+        let mut count: libc::c_int = 0;
+        // SAFETY: `count` lives through the call and is the integer that the kernel writes.
+        let result = unsafe { libc::ioctl(self.0.as_raw_fd(), libc::TIOCOUTQ, &mut count) };
+        // It fails for no connected socket: then nothing is on its way.
+        if result < 0 { 0 } else { u64::try_from(count).unwrap_or(0) }
+    }
+
     /// Says that nothing more is sent; the other direction stays open.
     ///
     /// # Errors

@@ -125,6 +125,18 @@ impl Client {
         std::mem::take(&mut self.received)
     }
 
+    /// Reads up to `size` bytes, pauses, and so on until the connection ends; returns how many came.
+    pub fn read_slowly_until_closed(&mut self, size: usize, pause: Duration) -> u64 {
+        let mut buffer = vec![0; size];
+        let mut taken = self.received.len() as u64;
+        // The end may be a reset: the server has thrown away what was not taken.
+        while let Ok(count @ 1..) = self.stream.read(&mut buffer) {
+            taken += count as u64;
+            std::thread::sleep(pause);
+        }
+        taken
+    }
+
     /// Listens for a while; true if the server neither spoke nor closed.
     pub fn is_silent_for(&mut self, time: Duration) -> bool {
         self.stream.set_read_timeout(Some(time)).expect("a read timeout");

@@ -128,6 +128,38 @@ fn a_slow_reader_that_goes_on_is_not() {
 }
 
 #[test]
+fn a_slow_reader_whose_kernel_still_makes_way_is_not() {
+    // The server's socket holds megabytes and tells of room only when a third of them is gone: what the client
+    // has taken has to be asked for, or this one would be taken for one that stalls.
+    let site = site_with_large_file();
+    let server = site.serve_with(&["--stall-timeout", "0.3"]);
+    let mut client = server.connect();
+    client.send("GET /large.bin HTTP/1.1\r\nHost: a\r\n\r\n");
+    client.response_head();
+    for _ in 0..100 {
+        client.read(16 << 10);
+        // Not waiting for anything: this is what makes the reader slow.
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    client.read((64 << 20) - (100 << 14));
+    assert_eq!(client.get("/").text(), WELCOME);
+}
+
+#[test]
+fn a_reader_below_the_minimum_rate_is_dropped_although_it_goes_on() {
+    let site = site_with_large_file();
+    let server = site.serve_with(&["--stall-timeout", "0.3", "--min-rate", "40000000"]);
+    let mut client = server.connect();
+    let begin = Instant::now();
+    client.send("GET /large.bin HTTP/1.1\r\nHost: a\r\n\r\n");
+    let length = client.response_head().length();
+    let taken = client.read_slowly_until_closed(256 << 10, Duration::from_millis(20));
+    assert_in_time(begin, "slow");
+    assert!(taken < length, "{taken} of {length}");
+    assert_eq!(server.get("/").text(), WELCOME);
+}
+
+#[test]
 fn a_body_that_stalls_ends_the_connection() {
     let server = Site::new().serve_with(&["--stall-timeout", "0.3"]);
     let table = [
