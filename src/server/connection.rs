@@ -19,11 +19,13 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use super::access_log::{AccessLog, Line};
+use super::crew::Guest;
 use super::exchange::{self, Then};
 use super::input::Input;
 use super::output::{Output, Sent};
 use crate::http::framing::{Skipped, Skipper};
 use crate::http::parser::Parser;
+use crate::http::request::Request;
 use crate::http::response::{self, Preamble};
 use crate::http::status::Status;
 use crate::site::{Moment, Response, Site};
@@ -81,6 +83,8 @@ pub enum Reason {
     TimedOut,
     /// The server stops.
     Stopped,
+    /// It was idle, and another one came.
+    MadeRoom,
     /// Sending or receiving failed.
     Broken(io::ErrorKind),
 }
@@ -161,13 +165,15 @@ pub enum Arrival<'a> {
 pub struct Connection {
     socket: Socket,
     client: IpAddr,
+    /// Whether there is room for it; if not, it is told so and closed.
+    is_welcome: bool,
     state: State,
 }
 
 impl Connection {
-    /// A new connection that has said nothing yet.
-    pub fn new(socket: Socket, client: IpAddr, now: Instant) -> Connection {
-        Connection { socket, client, state: State::Idle { since: now } }
+    /// A new connection that has said nothing yet. One that is not welcome is told so when it first acts.
+    pub fn new(socket: Socket, client: IpAddr, is_welcome: bool, now: Instant) -> Connection {
+        Connection { socket, client, is_welcome, state: State::Idle { since: now } }
     }
 
     /// The socket.
@@ -175,14 +181,32 @@ impl Connection {
         &self.socket
     }
 
-    /// Gives the socket and the client away.
-    pub fn into_parts(self) -> (Socket, IpAddr) {
-        (self.socket, self.client)
+    /// Whose it is.
+    pub fn client(&self) -> IpAddr {
+        self.client
+    }
+
+    /// Whether there is room for it.
+    pub fn is_welcome(&self) -> bool {
+        self.is_welcome
+    }
+
+    /// Gives it away.
+    pub fn into_guest(self) -> Guest {
+        Guest { socket: self.socket, client: self.client, is_inside: self.is_welcome, asked: 0 }
     }
 
     /// Whether it waits for a request of which nothing has come.
     pub fn is_idle(&self) -> bool {
-        matches!(self.state, State::Idle { .. })
+        self.idle_since().is_some()
+    }
+
+    /// Since when it has waited for a request of which nothing has come.
+    pub fn idle_since(&self) -> Option<Instant> {
+        match self.state {
+            State::Idle { since } => Some(since),
+            _ => None,
+        }
     }
 
     /// Why it ended, if it did. The socket is still open: dropping the connection closes it.
@@ -236,7 +260,7 @@ impl Connection {
         match &mut self.state {
             State::ReadingHead(_) => {
                 let mut input = Input::new(self.take_held(turn), &[]);
-                self.refuse(Status::RequestTimeout, &input, turn);
+                self.refuse(Status::RequestTimeout, None, &input, turn);
                 self.send(Then::Linger, &mut input, turn);
             }
             State::Sending(sending) => {
@@ -260,6 +284,7 @@ impl Connection {
         let mut input = Input::new(self.take_held(turn), arrived);
         loop {
             let goes_on = match &mut self.state {
+                State::Idle { .. } if !self.is_welcome => self.turn_away(&mut input, turn),
                 State::Idle { .. } | State::ReadingHead(_) => match self.answer_requests(&mut input, turn) {
                     Some(then) => self.send(then, &mut input, turn),
                     None => false,
@@ -319,7 +344,7 @@ impl Connection {
                 }
                 Ok(None) => break,
                 Err(error) => {
-                    self.refuse(error.status(), input, turn);
+                    self.refuse(error.status(), None, input, turn);
                     return Some(Then::Linger);
                 }
             }
@@ -344,9 +369,18 @@ impl Connection {
         };
     }
 
-    /// Puts the refusal of a head that is no request into the lent output, as the last response.
-    fn refuse(&mut self, status: Status, input: &Input, turn: &mut Turn) {
-        let line = turn.log.as_ref().map(|log| Line::new(self.client, log.time(), None, status, turn.now));
+    /// Says that there is no room, whatever is asked for.
+    fn turn_away(&mut self, input: &mut Input, turn: &mut Turn) -> bool {
+        let mut parser = Parser::new();
+        let request = parser.advance(input.rest()).ok().flatten();
+        self.refuse(Status::ServiceUnavailable, request.as_ref(), input, turn);
+        self.send(Then::Close, input, turn)
+    }
+
+    /// Puts a refusal into the lent output, as the last response: of a head that is no request, or of one that
+    /// nobody looks at.
+    fn refuse(&mut self, status: Status, request: Option<&Request>, input: &Input, turn: &mut Turn) {
+        let line = turn.log.as_ref().map(|log| Line::new(self.client, log.time(), request, status, turn.now));
         let with_content = !turn.parser.is_head_method(input.rest());
         let response = Response { with_content, ..turn.site.refuse(status) };
         turn.output.push(response, turn.preamble, response::Connection::Close, line);

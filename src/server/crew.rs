@@ -13,6 +13,18 @@ use crate::sys::socket::Socket;
 /// How many connections more than another a worker may have before it gives new ones away.
 const IMBALANCE: usize = 1;
 
+/// A connection on its way to a worker.
+pub struct Guest {
+    /// The socket.
+    pub socket: Socket,
+    /// Whose it is.
+    pub client: IpAddr,
+    /// Whether it has been let in.
+    pub is_inside: bool,
+    /// How many workers had no room for it.
+    pub asked: usize,
+}
+
 /// All workers.
 pub struct Crew {
     members: Vec<Member>,
@@ -24,7 +36,7 @@ pub struct Member {
     bell: Bell,
     connections: AtomicUsize,
     /// Connections that others have given to it.
-    given: Mutex<Vec<(Socket, IpAddr)>>,
+    given: Mutex<Vec<Guest>>,
     /// Connections of its own for which the disk has read.
     fetched: Mutex<Vec<usize>>,
 }
@@ -41,6 +53,11 @@ impl Crew {
         };
         let members = (0..count).map(|_| member()).collect::<io::Result<Vec<Member>>>()?;
         Ok(Crew { members, is_stopping: AtomicBool::new(false) })
+    }
+
+    /// How many workers there are.
+    pub fn size(&self) -> usize {
+        self.members.len()
     }
 
     /// The worker with this number.
@@ -81,7 +98,7 @@ impl Member {
     }
 
     /// What was given to it since it last asked.
-    pub fn take_given(&self) -> Vec<(Socket, IpAddr)> {
+    pub fn take_given(&self) -> Vec<Guest> {
         take_all(&self.given)
     }
 
@@ -91,9 +108,9 @@ impl Member {
     }
 
     /// Gives it a connection.
-    pub fn give(&self, socket: Socket, client: IpAddr) {
+    pub fn give(&self, guest: Guest) {
         self.connections.fetch_add(1, Ordering::Relaxed);
-        put(&self.given, (socket, client));
+        put(&self.given, guest);
         self.bell.ring();
     }
 

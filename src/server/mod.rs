@@ -9,6 +9,7 @@ mod connection;
 mod crew;
 mod disk;
 mod exchange;
+mod gate;
 mod input;
 mod log_file;
 mod output;
@@ -30,6 +31,7 @@ use crate::sys::socket::Listener;
 use connection::Timeouts;
 use crew::Crew;
 use disk::Disk;
+use gate::Gate;
 use log_file::LogFile;
 use worker::{Equipment, Worker};
 
@@ -80,7 +82,9 @@ pub fn run(config: &Config) -> Result<(), Error> {
     let signals = Signals::new().context(|| "cannot wait for signals".into())?;
 
     let count = usize::from(config.workers);
-    let policy = policy(config, count);
+    let descriptors = Descriptors::share_out();
+    let policy = policy(config, count, &descriptors);
+    let gate = Arc::new(gate(config, &descriptors));
     let crew = Arc::new(Crew::new(count).context(|| "cannot make the workers".into())?);
     let listener = Arc::new(listener);
     let disk = Disk::default();
@@ -88,6 +92,7 @@ pub fn run(config: &Config) -> Result<(), Error> {
         index,
         crew: Arc::clone(&crew),
         listener: Some(Arc::clone(&listener)),
+        gate: Arc::clone(&gate),
         signals,
         root: root.clone(),
         policy: policy.clone(),
@@ -162,15 +167,50 @@ fn listen(config: &Config) -> Result<(Listener, SocketAddr), Error> {
     Ok((listener, address))
 }
 
-fn policy(config: &Config, workers: usize) -> Policy {
-    // The other half of the descriptors is for connections, shared by the workers as they come.
-    let descriptors = raise_descriptor_limit() as usize / 2;
+/// What the descriptors are for, as many as this process may have.
+struct Descriptors {
+    /// A quarter: files that are kept open.
+    files: usize,
+    /// Half, unless the operator says otherwise: connections. What is left is for files that are being sent and
+    /// not kept any more, and for the server itself.
+    connections: usize,
+    /// The most that an operator can have for connections.
+    most_connections: usize,
+}
+
+impl Descriptors {
+    /// Descriptors that are neither files nor connections that were let in.
+    const RESERVE: usize = 200;
+
+    fn share_out() -> Descriptors {
+        let all = usize::try_from(raise_descriptor_limit()).unwrap_or(usize::MAX);
+        let files = all / 4;
+        let connections = (all / 2).max(1);
+        Descriptors {
+            files,
+            connections,
+            most_connections: (all - files).saturating_sub(Descriptors::RESERVE).max(connections),
+        }
+    }
+}
+
+fn policy(config: &Config, workers: usize, descriptors: &Descriptors) -> Policy {
     Policy {
         cache_control: config.cache_control.clone(),
         precompressed: !config.no_precompressed,
         cache_bytes: config.cache_size as usize * 1024 * 1024 / workers,
-        cache_descriptors: descriptors / workers,
+        cache_descriptors: descriptors.files / workers,
     }
+}
+
+fn gate(config: &Config, descriptors: &Descriptors) -> Gate {
+    let most = descriptors.most_connections;
+    let client_limit = (config.max_connections_per_ip > 0).then_some(config.max_connections_per_ip as usize);
+    let limit = config.max_connections.map_or(descriptors.connections, |limit| limit as usize);
+    if limit > most {
+        log::warn!("--max-connections {limit} is more than the limit of descriptors allows: it is {most}");
+    }
+    Gate::new(limit.min(most), client_limit)
 }
 
 /// The one line that says where the server is. It goes to standard error whatever RUST_LOG says, and to a

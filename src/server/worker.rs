@@ -6,18 +6,21 @@
 //! All workers wait for the one listener. Who accepts serves: a connection that ends with its first response
 //! never leaves its worker, nor touches its epoll. One that stays is given to the worker that has the fewest.
 
+mod door;
+
 use std::io;
-use std::net::IpAddr;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use slab::Slab;
 
+use self::door::ACCEPTED;
 use super::access_log::AccessLog;
 use super::connection::{Arrival, Connection, Reason, Timeouts, Turn};
-use super::crew::Crew;
+use super::crew::{Crew, Guest};
 use super::disk::Disk;
+use super::gate::Gate;
 use super::log_file::LogFile;
 use super::output::Output;
 use super::timers::Timers;
@@ -27,18 +30,14 @@ use crate::site::resolve::Root;
 use crate::site::{Moment, Policy, Site};
 use crate::sys::epoll::{Epoll, Events, Interest};
 use crate::sys::signal::{Signal, Signals};
-use crate::sys::socket::{Listener, Socket};
+use crate::sys::socket::Listener;
 
 /// Events that one wait returns at most.
 const EVENTS: usize = 512;
-/// Connections that one turn accepts at most; with several workers the others get their share.
-const ACCEPTED: usize = 128;
 /// Bytes that one connection is read at most in a turn.
 const RECEIVED: usize = 16 * 1024;
 /// Bytes that are read in a turn from all connections together; what is left waits for the next turn.
 const ARENA: usize = 512 * 1024;
-/// How long no connection is accepted after descriptors or memory were short.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 const LISTENER: u64 = u64::MAX;
 const BELL: u64 = u64::MAX - 1;
@@ -52,6 +51,8 @@ pub struct Equipment {
     pub crew: Arc<Crew>,
     /// The one listener, until the server stops.
     pub listener: Option<Arc<Listener>>,
+    /// Who is let in.
+    pub gate: Arc<Gate>,
     /// The signals, for one worker.
     pub signals: Option<Signals>,
     /// Where the files are.
@@ -102,6 +103,8 @@ pub struct Worker {
     output: Output,
     arena: Vec<u8>,
     happened: Vec<(usize, Happened)>,
+    /// Connections for which an idle one has to make room.
+    newcomers: Vec<Guest>,
     moment: Moment,
     now: Instant,
     /// When accepting goes on, while it is paused.
@@ -145,6 +148,7 @@ impl Worker {
             output: Output::default(),
             arena: Vec::with_capacity(ARENA),
             happened: Vec::new(),
+            newcomers: Vec::new(),
             moment,
             now,
             accepts_again: None,
@@ -165,6 +169,7 @@ impl Worker {
             self.begin_turn();
             self.read_all(&events);
             self.answer_all();
+            self.make_room();
             self.expire(&mut due);
             if let Some(log) = &mut self.log {
                 log.flush();
@@ -177,6 +182,9 @@ impl Worker {
 
     /// Milliseconds that may pass before something is to be done without an event; -1 for any.
     fn patience(&self) -> i32 {
+        if !self.newcomers.is_empty() {
+            return 0;
+        }
         if self.ends.is_some() && self.seats.iter().any(|(_, seat)| seat.connection.is_idle()) {
             return 0; // whatever has arrived on them is answered, and then they are closed
         }
@@ -204,6 +212,7 @@ impl Worker {
 
     /// Reads what is ready everywhere and answers nothing yet.
     fn read_all(&mut self, events: &Events) {
+        self.admit_newcomers();
         for token in events.tokens() {
             match token {
                 LISTENER => self.accept(ACCEPTED),
@@ -217,51 +226,13 @@ impl Worker {
         }
     }
 
-    fn accept(&mut self, most: usize) {
-        let Some(listener) = self.equipment.listener.clone() else { return };
-        for _ in 0..most {
-            match listener.accept() {
-                Ok((socket, client)) => self.seat(socket, client.ip()),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(error) if is_shortage(&error) => return self.pause_accepting(&listener, &error),
-                // The connection broke before it was taken: there may be others behind it.
-                Err(_) => {}
-            }
-        }
-    }
-
-    /// The listener stays readable while nothing can be accepted: without a pause the loop would spin.
-    fn pause_accepting(&mut self, listener: &Listener, error: &io::Error) {
-        log::warn!("no connection is accepted for {} ms: {error}", ACCEPT_PAUSE.as_millis());
-        // It is watched: removing it cannot fail.
-        let _ = self.epoll.delete(listener);
-        self.accepts_again = Some(self.now + ACCEPT_PAUSE);
-    }
-
-    fn accept_again(&mut self) {
-        self.accepts_again = None;
-        if let Some(listener) = &self.equipment.listener
-            && self.epoll.add(&**listener, LISTENER, Interest::ReadableExclusive).is_err()
-        {
-            self.accepts_again = Some(self.now + ACCEPT_PAUSE);
-        }
-    }
-
-    /// Takes a connection in. Its request is there already, or the kernel would not have handed it over.
-    fn seat(&mut self, socket: Socket, client: IpAddr) {
-        let connection = Connection::new(socket, client, self.now);
-        let token = self.seats.insert(Seat { connection, watched: None, look: None, is_fetching: false });
-        self.count_seats();
-        self.receive(token);
-    }
-
     fn hear(&mut self) {
         let crew = Arc::clone(&self.equipment.crew);
         let member = crew.member(self.equipment.index);
         // Silenced first: what is put there from now on rings again.
         member.bell().silence();
-        for (socket, client) in member.take_given() {
-            self.seat(socket, client);
+        for guest in member.take_given() {
+            self.admit(guest);
         }
         for token in member.take_fetched() {
             if let Some(seat) = self.seats.get_mut(token) {
@@ -287,20 +258,6 @@ impl Worker {
                 }
                 Signal::Stop => self.equipment.crew.stop(),
             }
-        }
-    }
-
-    /// Takes the connections that wait already. Once every worker has let go of the listener, clients that
-    /// come later are refused instead of waiting in vain.
-    fn begin_to_stop(&mut self) {
-        self.ends = Some(self.now + self.equipment.grace);
-        self.begins_to_stop = true;
-        self.accept(usize::MAX);
-        if let Some(listener) = self.equipment.listener.take()
-            && self.accepts_again.take().is_none()
-        {
-            // It is watched: removing it cannot fail.
-            let _ = self.epoll.delete(&*listener);
         }
     }
 
@@ -381,9 +338,9 @@ impl Worker {
         if seat.watched.is_none() && seat.connection.is_idle() && self.ends.is_none() {
             let crew = Arc::clone(&self.equipment.crew);
             if let Some(member) = crew.less_busy(self.equipment.index) {
-                let (socket, client) = self.seats.remove(token).connection.into_parts();
+                let guest = self.seats.remove(token).connection.into_guest();
                 self.count_seats();
-                return member.give(socket, client);
+                return member.give(guest);
             }
         }
         self.arrange(token);
@@ -425,7 +382,10 @@ impl Worker {
     }
 
     fn unseat(&mut self, token: usize) {
-        self.seats.remove(token);
+        let connection = self.seats.remove(token).connection;
+        if connection.is_welcome() {
+            self.equipment.gate.leave(connection.client());
+        }
         self.count_seats();
     }
 
@@ -470,15 +430,10 @@ impl Worker {
                 log.flush();
             }
         }
-        self.seats.is_empty()
+        self.seats.is_empty() && self.newcomers.is_empty()
     }
 }
 
 fn is_transient(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
-}
-
-/// Descriptors or memory are short: waiting may help.
-fn is_shortage(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM))
 }

@@ -36,8 +36,10 @@ pub fn render(status: Status, fields: &[(&str, &[u8])]) -> Representation {
          <p>{reason}</p>\n</html>\n"
     );
     let mut metadata: Vec<(&str, &[u8])> = fields.to_vec();
-    if status == Status::MethodNotAllowed {
-        metadata.push(("Allow", b"GET, HEAD"));
+    match status {
+        Status::MethodNotAllowed => metadata.push(("Allow", b"GET, HEAD")),
+        Status::ServiceUnavailable => metadata.push(("Retry-After", b"1")),
+        _ => {}
     }
     let content = Content::Memory(html.into_bytes());
     Representation::new(&[("Cache-Control", b"no-cache")], &metadata, "text/html", content)

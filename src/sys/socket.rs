@@ -103,6 +103,14 @@ impl Socket {
         Ok(received)
     }
 
+    /// Whether something has arrived that was not received yet, the end of the input included.
+    pub fn has_input(&self) -> bool {
+        let mut byte = 0u8;
+        let pointer = (&raw mut byte).cast();
+        // SAFETY: `byte` lives through the call and has room for the one byte that is asked for.
+        check_size(unsafe { libc::recv(self.0.as_raw_fd(), pointer, 1, libc::MSG_PEEK) }).is_ok()
+    }
+
     /// Sends slices as one, [`MAX_SLICES`] at most. `more` tells the kernel that the rest of a packet
     /// follows at once.
     ///

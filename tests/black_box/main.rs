@@ -16,6 +16,7 @@ mod system;
 
 // The command: how it starts, stops and speaks to its operator.
 mod access_log;
+mod gate;
 mod signals;
 mod startup;
 mod workers;

@@ -1,0 +1,117 @@
+//! Who is let in: how many connections there may be at once, over all workers, and how many of one client.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Why a connection is not let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// There are as many as there may be: an idle one can make room.
+    Full,
+    /// Its client has as many as one client may have.
+    Crowded,
+}
+
+/// The gate that all workers share.
+pub struct Gate {
+    limit: usize,
+    /// `None` when a client may have as many as it likes: nothing is counted by client then.
+    client_limit: Option<usize>,
+    inside: AtomicUsize,
+    clients: Mutex<HashMap<IpAddr, usize>>,
+}
+
+impl Gate {
+    /// A gate for so many connections, and so many of one client.
+    pub fn new(limit: usize, client_limit: Option<usize>) -> Gate {
+        Gate { limit, client_limit, inside: AtomicUsize::new(0), clients: Mutex::default() }
+    }
+
+    /// Lets a connection in, which is to [`leave`](Gate::leave).
+    ///
+    /// # Errors
+    /// Why it may not come in.
+    pub fn enter(&self, client: IpAddr) -> Result<(), Refusal> {
+        if self.inside.fetch_add(1, Ordering::Relaxed) >= self.limit {
+            self.inside.fetch_sub(1, Ordering::Relaxed);
+            return Err(Refusal::Full);
+        }
+        if let Some(limit) = self.client_limit {
+            let mut clients = self.clients();
+            let count = clients.entry(network(client)).or_default();
+            if *count >= limit {
+                self.inside.fetch_sub(1, Ordering::Relaxed);
+                return Err(Refusal::Crowded);
+            }
+            *count += 1;
+        }
+        Ok(())
+    }
+
+    /// A connection that was let in has ended.
+    pub fn leave(&self, client: IpAddr) {
+        self.inside.fetch_sub(1, Ordering::Relaxed);
+        if self.client_limit.is_some() {
+            let mut clients = self.clients();
+            let client = network(client);
+            match clients.get_mut(&client) {
+                Some(count) if *count > 1 => *count -= 1,
+                _ => drop(clients.remove(&client)),
+            }
+        }
+    }
+
+    fn clients(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What one client is: an IPv4 address, or an IPv6 network of 64 bits, within which anybody has as many
+/// addresses as there are.
+fn network(client: IpAddr) -> IpAddr {
+    match client {
+        IpAddr::V4(_) => client,
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_and_no_more() {
+        let gate = Gate::new(2, None);
+        let client: IpAddr = "192.0.2.1".parse().unwrap();
+        for _ in 0..3 {
+            assert_eq!(gate.enter(client), Ok(()));
+            assert_eq!(gate.enter(client), Ok(()));
+            assert_eq!(gate.enter(client), Err(Refusal::Full));
+            gate.leave(client);
+            gate.leave(client);
+        }
+    }
+
+    #[test]
+    fn so_many_of_one_client() {
+        let gate = Gate::new(5, Some(1));
+        for (own, neighbour, stranger) in [
+            ("192.0.2.1", "192.0.2.1", "192.0.2.2"),
+            ("2001:db8::1", "2001:db8::ffff:0:0:2", "2001:db8:0:1::1"),
+        ] {
+            let [own, neighbour, stranger] =
+                [own, neighbour, stranger].map(|text| text.parse::<IpAddr>().unwrap());
+            assert_eq!(gate.enter(own), Ok(()));
+            assert_eq!(gate.enter(neighbour), Err(Refusal::Crowded));
+            assert_eq!(gate.enter(stranger), Ok(()));
+            gate.leave(own);
+            assert_eq!(gate.enter(neighbour), Ok(()));
+            gate.leave(neighbour);
+            gate.leave(stranger);
+        }
+        assert_eq!(gate.inside.load(Ordering::Relaxed), 0);
+        assert!(gate.clients().is_empty(), "nobody is remembered who has left");
+    }
+}
