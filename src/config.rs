@@ -24,7 +24,7 @@ pub struct Config {
     #[arg(long, env = "HTTPD_HOST", value_name = "HOST", default_value = "127.0.0.1")]
     pub host: String,
 
-    /// Port to listen on; 0 lets the system choose one
+    /// Port to listen on; 0 lets the system choose one. A socket that systemd passes (LISTEN_FDS) is used instead
     #[arg(short, long, env = "HTTPD_PORT", value_name = "PORT", default_value_t = 8000)]
     pub port: u16,
 
@@ -70,6 +70,18 @@ pub struct Config {
     #[arg(value_parser = clap::value_parser!(u32).range(..=1024 * 1024))]
     pub cache_size: u32,
 
+    /// Run as this user once the port and the log are open: a name or a number, with a group if not its own
+    #[arg(long, env = "HTTPD_USER", value_name = "NAME[:GROUP]")]
+    pub user: Option<String>,
+
+    /// Let another server share the port, so that a new one can take over from this one without a gap
+    #[arg(long, env = "HTTPD_REUSE_PORT", value_parser = clap::builder::FalseyValueParser::new())]
+    pub reuse_port: bool,
+
+    /// Do not give up the right to other files, sockets and system calls (Landlock, seccomp)
+    #[arg(long, env = "HTTPD_NO_SANDBOX", value_parser = clap::builder::FalseyValueParser::new())]
+    pub no_sandbox: bool,
+
     /// Seconds that a request head may take from its first byte on
     #[arg(long, env = "HTTPD_HEAD_TIMEOUT", value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     pub head_timeout: Duration,
@@ -89,6 +101,11 @@ pub struct Config {
     /// Seconds that responses in flight get to finish when the server is told to stop
     #[arg(long, env = "HTTPD_GRACE", value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     pub grace: Duration,
+
+    /// What to try that is forbidden, for the tests of debug builds
+    #[cfg(debug_assertions)]
+    #[arg(long, hide = true)]
+    pub trial: Option<crate::server::Trial>,
 }
 
 /// A time in seconds, 0.001 to 86,400, with or without a fraction.

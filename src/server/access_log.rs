@@ -135,7 +135,7 @@ mod tests {
         );
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("log");
-        let mut log = AccessLog::new(LogFile::open(Some(&path)).unwrap());
+        let mut log = AccessLog::new(LogFile::open(Some(&path), None).unwrap());
         log.add(&line, 63, arrived + std::time::Duration::from_micros(123));
         log.flush();
         let expected = "127.0.0.1 - - [22/Nov/2026:17:35:27 +0000] \"GET /a%0A\\x22\\x5Cx HTTP/1.1\" 200 63 \
@@ -146,7 +146,7 @@ mod tests {
     #[test]
     fn the_time_of_day() {
         let directory = tempfile::tempdir().unwrap();
-        let mut log = AccessLog::new(LogFile::open(Some(&directory.path().join("log"))).unwrap());
+        let mut log = AccessLog::new(LogFile::open(Some(&directory.path().join("log")), None).unwrap());
         log.set_time(SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(784_111_777));
         assert_eq!(log.time(), "06/Nov/1994:08:49:37 +0000");
     }

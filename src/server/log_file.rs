@@ -1,5 +1,8 @@
 //! Where the log goes: a file that can be reopened, or standard error. It never stops the serving.
 //!
+//! A server that is locked down may open no file to write to: a process of its own, which was started before,
+//! opens the log again when it was moved away.
+//!
 //! All threads append through the same descriptor, each line or batch in one call. Reopening puts the new
 //! file in the place of the old one beneath that descriptor: no lock, and no line between the two.
 
@@ -11,6 +14,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::sys::keeper::Keeper;
+
+/// Starts the process that opens a log file again. To be called before there is a second thread.
+///
+/// # Errors
+/// The system's.
+pub fn start_keeper(path: &Path) -> io::Result<Keeper> {
+    let path = std::path::absolute(path)?;
+    Keeper::start(move || open_to_append(&path))
+}
+
 /// A log that several threads append to.
 #[derive(Clone)]
 pub struct LogFile(Arc<Shared>);
@@ -19,6 +33,10 @@ struct Shared {
     file: File,
     /// `None` for standard error.
     path: Option<PathBuf>,
+    /// Who opens the file again; without it, we do.
+    keeper: Option<Keeper>,
+    /// Whether the last append ended in the middle of a line.
+    is_torn: AtomicBool,
     /// Whether the last append failed and has been told of.
     is_broken: AtomicBool,
 }
@@ -28,35 +46,41 @@ impl LogFile {
     ///
     /// # Errors
     /// The system's.
-    pub fn open(path: Option<&Path>) -> io::Result<LogFile> {
+    pub fn open(path: Option<&Path>, keeper: Option<Keeper>) -> io::Result<LogFile> {
         // Absolute, so that it is the same file when it is opened again.
         let path = path.map(std::path::absolute).transpose()?;
         let file = match &path {
             Some(path) => open_to_append(path)?,
             None => standard_error()?,
         };
-        Ok(LogFile(Arc::new(Shared { file, path, is_broken: AtomicBool::new(false) })))
+        let (is_torn, is_broken) = (AtomicBool::new(false), AtomicBool::new(false));
+        Ok(LogFile(Arc::new(Shared { file, path, keeper, is_torn, is_broken })))
     }
 
-    /// Appends bytes in one call. What the file does not take is lost: serving goes on.
-    pub fn append(&self, bytes: &[u8]) {
+    /// Appends lines in one call, if the file takes them in one. What it does not take is lost: serving goes on.
+    pub fn append(&self, lines: &[u8]) {
         let shared = &self.0;
-        let is_written = matches!((&shared.file).write(bytes), Ok(count) if count == bytes.len());
+        let is_written = shared.write(lines);
         if shared.is_broken.swap(!is_written, Ordering::Relaxed) == is_written && shared.path.is_some() {
             let news = if is_written { "takes lines again" } else { "does not take lines; some are lost" };
-            // Standard error is the last resort; if it is gone too, there is nobody to tell.
-            let _ = writeln!(io::stderr(), "httpd: the log file {news}");
+            say(format_args!("the log file {news}"));
         }
     }
 
-    /// Opens the file anew after it was moved away. Standard error stays as it is.
-    ///
-    /// # Errors
-    /// The system's; the old file is then kept.
-    pub fn reopen(&self) -> io::Result<()> {
-        match &self.0.path {
-            Some(path) => crate::sys::file::replace(self.0.file.as_fd(), open_to_append(path)?.as_fd()),
-            None => Ok(()),
+    /// Opens the file anew after it was moved away. Standard error stays as it is. When it cannot be opened, the
+    /// old file is kept, and standard error is told too: nobody may be reading the old one any more.
+    pub fn reopen(&self) {
+        let Some(path) = &self.0.path else { return };
+        let opened = match &self.0.keeper {
+            Some(keeper) => keeper.open(),
+            None => open_to_append(path),
+        };
+        match opened.and_then(|file| crate::sys::file::replace(self.0.file.as_fd(), file.as_fd())) {
+            Ok(()) => log::info!("the log is reopened"),
+            Err(error) => {
+                log::error!("the log cannot be reopened, the old file goes on: {error}");
+                say(format_args!("the log cannot be reopened, the old file goes on: {error}"));
+            }
         }
     }
 
@@ -64,6 +88,38 @@ impl LogFile {
     pub fn is_file(&self) -> bool {
         self.0.path.is_some()
     }
+}
+
+impl Shared {
+    /// Writes lines; whether all of them were taken. A file that is full may take a part of them: the next line
+    /// then begins a line of its own all the same.
+    fn write(&self, lines: &[u8]) -> bool {
+        if self.is_torn.load(Ordering::Relaxed) {
+            match (&self.file).write(b"\n") {
+                Ok(1) => self.is_torn.store(false, Ordering::Relaxed),
+                _ => return false,
+            }
+        }
+        let mut rest = lines;
+        while !rest.is_empty() {
+            match (&self.file).write(rest) {
+                Ok(count @ 1..) => rest = &rest[count..],
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                _ => break,
+            }
+        }
+        let is_torn =
+            !rest.is_empty() && lines[..lines.len() - rest.len()].last().is_some_and(|&byte| byte != b'\n');
+        if is_torn {
+            self.is_torn.store(true, Ordering::Relaxed);
+        }
+        rest.is_empty()
+    }
+}
+
+/// Standard error is the last resort; if it is gone too, there is nobody to tell.
+fn say(news: std::fmt::Arguments) {
+    let _ = writeln!(io::stderr(), "httpd: {news}");
 }
 
 impl Write for LogFile {
@@ -102,11 +158,11 @@ mod tests {
     fn a_moved_file_is_left_and_a_new_one_begun() {
         let directory = tempfile::tempdir().unwrap();
         let (path, moved) = (directory.path().join("log"), directory.path().join("log.1"));
-        let log = LogFile::open(Some(&path)).unwrap();
+        let log = LogFile::open(Some(&path), None).unwrap();
         log.append(b"one\n");
         fs::rename(&path, &moved).unwrap();
         log.append(b"two\n");
-        log.reopen().unwrap();
+        log.reopen();
         log.append(b"three\n");
         assert_eq!(fs::read_to_string(moved).unwrap(), "one\ntwo\n");
         assert_eq!(fs::read_to_string(path).unwrap(), "three\n");
@@ -117,16 +173,16 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("logs/log");
         fs::create_dir(directory.path().join("logs")).unwrap();
-        let log = LogFile::open(Some(&path)).unwrap();
+        let log = LogFile::open(Some(&path), None).unwrap();
         fs::rename(directory.path().join("logs"), directory.path().join("moved")).unwrap();
-        assert!(log.reopen().is_err());
+        log.reopen();
         log.append(b"kept\n");
         assert_eq!(fs::read_to_string(directory.path().join("moved/log")).unwrap(), "kept\n");
     }
 
     #[test]
     fn a_full_disk_is_no_panic() {
-        let log = LogFile::open(Some(Path::new("/dev/full"))).unwrap();
+        let log = LogFile::open(Some(Path::new("/dev/full")), None).unwrap();
         log.append(b"lost\n");
         log.append(b"lost too\n");
     }

@@ -1,8 +1,8 @@
 //! What to do next: listen, start the workers, wait until they are done.
 //!
-//! `-w N` runs N of the same loop, the first of them on the main thread. A panic is a bug of ours: it ends
-//! the whole process (the profile says abort), because a worker that is half gone would hold connections
-//! that nobody answers. A supervisor, or the container's restart policy, starts a new one.
+//! `-w N` runs N of the same loop, the first of them on the main thread. A panic is a bug of ours: it is logged
+//! with its place and ends the whole process, because a worker that is half gone would hold connections that
+//! nobody answers. A supervisor, or the container's restart policy, starts a new one.
 
 mod access_log;
 mod connection;
@@ -10,15 +10,20 @@ mod crew;
 mod disk;
 mod exchange;
 mod gate;
+mod identity;
 mod input;
+mod lockdown;
 mod log_file;
 mod output;
 mod timers;
+#[cfg(debug_assertions)]
+mod trial;
 mod worker;
 
 use std::fmt;
 use std::io::{self, Write};
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 
@@ -28,11 +33,14 @@ use crate::site::resolve::Root;
 use crate::sys::file::raise_descriptor_limit;
 use crate::sys::signal::Signals;
 use crate::sys::socket::Listener;
+use crate::sys::user::become_user;
 use connection::Timeouts;
 use crew::Crew;
 use disk::Disk;
 use gate::Gate;
-use log_file::LogFile;
+use log_file::{LogFile, start_keeper};
+#[cfg(debug_assertions)]
+pub use trial::Trial;
 use worker::{Equipment, Worker};
 
 /// Why the server could not start or go on: what failed, and what the system says of it.
@@ -70,16 +78,23 @@ impl<T> Context<T> for io::Result<T> {
 /// # Errors
 /// An [`Error`] when the server cannot start: the root, the log, the address.
 pub fn run(config: &Config) -> Result<(), Error> {
+    let log_file = open_log(config.file_log.as_deref())?;
+    start_logger(log_file.clone());
+    end_with_a_panic();
+    let (listener, address) = listen(config)?;
+    if let Some(user) = &config.user {
+        identity::find(user).and_then(become_user).context(|| format!("cannot run as {user}"))?;
+    }
     let root = Root::new(&config.document_root)
         .context(|| format!("cannot serve {}", config.document_root.display()))?;
-    let log_file = LogFile::open(config.file_log.as_deref()).context(|| {
-        let path =
-            config.file_log.as_deref().map_or("standard error".into(), |path| path.display().to_string());
-        format!("cannot open the log {path}")
-    })?;
-    start_logger(log_file.clone());
-    let (listener, address) = listen(config)?;
     let signals = Signals::new().context(|| "cannot wait for signals".into())?;
+    if !config.no_sandbox {
+        lockdown::lock_in(&config.document_root, root.path());
+    }
+    #[cfg(debug_assertions)]
+    if let Some(trial) = config.trial {
+        trial.run(root.path());
+    }
 
     let count = usize::from(config.workers);
     let descriptors = Descriptors::share_out();
@@ -106,6 +121,9 @@ pub fn run(config: &Config) -> Result<(), Error> {
             min_rate: config.min_rate,
         },
         grace: config.grace,
+        keeps_listening: config.reuse_port,
+        #[cfg(debug_assertions)]
+        panics: config.trial == Some(Trial::Panic) && index + 1 == count,
     };
     let first = Worker::new(equip(0, Some(signals))).context(|| "cannot make a worker".into())?;
     let others =
@@ -143,6 +161,15 @@ fn start_worker(equipment: Equipment) -> Result<JoinHandle<io::Result<()>>, Erro
     Ok(handle)
 }
 
+/// Opens the log. To be called first, while there is one thread and nothing open that a process of its own could
+/// inherit.
+fn open_log(path: Option<&Path>) -> Result<LogFile, Error> {
+    let name = || path.map_or("standard error".into(), |path| path.display().to_string());
+    let keeper =
+        path.map(start_keeper).transpose().context(|| "cannot start a process for the log".into())?;
+    LogFile::open(path, keeper).context(|| format!("cannot open the log {}", name()))
+}
+
 fn start_logger(log_file: LogFile) {
     let filter = env_logger::Env::default().default_filter_or("info");
     let target = env_logger::Target::Pipe(Box::new(log_file));
@@ -150,21 +177,36 @@ fn start_logger(log_file: LogFile) {
     let _ = env_logger::Builder::from_env(filter).target(target).try_init();
 }
 
-/// Listens on the first address of the host that can be had.
+/// A panic says where it was, in the log too, and ends the process whatever the build's profile says.
+fn end_with_a_panic() {
+    std::panic::set_hook(Box::new(|panic| {
+        log::error!("{panic}; the server ends");
+        std::process::abort();
+    }));
+}
+
+/// Listens on the socket that was passed on, or on the first address of the host that can be had.
 fn listen(config: &Config) -> Result<(Listener, SocketAddr), Error> {
+    let listener = match Listener::inherited().context(|| "cannot use LISTEN_FDS".into())? {
+        Some(listener) => listener,
+        None => bind(config)?,
+    };
+    let address = listener.local_address().context(|| "cannot tell the address".into())?;
+    Ok((listener, address))
+}
+
+fn bind(config: &Config) -> Result<Listener, Error> {
     let (host, port) = (config.host.as_str(), config.port);
     let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     let addresses = (bare, port).to_socket_addrs().context(|| format!("cannot resolve {host}"))?;
     let mut result = Err(io::ErrorKind::AddrNotAvailable.into());
     for address in addresses {
-        result = Listener::bind(address, i32::from(config.backlog));
+        result = Listener::bind(address, i32::from(config.backlog), config.reuse_port);
         if result.is_ok() {
             break;
         }
     }
-    let listener = result.context(|| format!("cannot listen on {host} port {port}"))?;
-    let address = listener.local_address().context(|| "cannot tell the address".into())?;
-    Ok((listener, address))
+    result.context(|| format!("cannot listen on {host} port {port}"))
 }
 
 /// What the descriptors are for, as many as this process may have.

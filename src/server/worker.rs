@@ -36,6 +36,9 @@ use crate::sys::socket::Listener;
 const EVENTS: usize = 512;
 /// Bytes that one connection is read at most in a turn.
 const RECEIVED: usize = 16 * 1024;
+/// How long requests that were on their way when the server was told to stop are still taken on connections that
+/// stay open. To close them at once would lose one now and then, and the client could not know which.
+pub const LATE: Duration = Duration::from_millis(250);
 /// Bytes that are read in a turn from all connections together; what is left waits for the next turn.
 const ARENA: usize = 512 * 1024;
 
@@ -69,6 +72,11 @@ pub struct Equipment {
     pub timeouts: Timeouts,
     /// How long responses in flight may take after the server was told to stop.
     pub grace: Duration,
+    /// Whether connections are still accepted for [`LATE`] then: another server shares the port.
+    pub keeps_listening: bool,
+    /// Whether it panics at the first event, to try what follows.
+    #[cfg(debug_assertions)]
+    pub panics: bool,
 }
 
 /// A connection and what was arranged for it.
@@ -111,8 +119,8 @@ pub struct Worker {
     accepts_again: Option<Instant>,
     /// When the grace ends, once the server stops.
     ends: Option<Instant>,
-    /// Whether this is the turn in which it was told to: what arrived before is still to be read.
-    begins_to_stop: bool,
+    /// Until when requests are waited for that were on their way when it was told to stop.
+    late_until: Option<Instant>,
 }
 
 impl Worker {
@@ -153,7 +161,7 @@ impl Worker {
             now,
             accepts_again: None,
             ends: None,
-            begins_to_stop: false,
+            late_until: None,
         })
     }
 
@@ -167,6 +175,8 @@ impl Worker {
         loop {
             self.epoll.wait(&mut events, self.patience())?;
             self.begin_turn();
+            #[cfg(debug_assertions)]
+            assert!(!self.equipment.panics, "a trial");
             self.read_all(&events);
             self.answer_all();
             self.make_room();
@@ -182,19 +192,24 @@ impl Worker {
 
     /// Milliseconds that may pass before something is to be done without an event; -1 for any.
     fn patience(&self) -> i32 {
-        if !self.newcomers.is_empty() {
+        if !self.newcomers.is_empty()
+            || self.has_late_ended() && self.seats.iter().any(|(_, seat)| seat.connection.is_idle())
+        {
             return 0;
         }
-        if self.ends.is_some() && self.seats.iter().any(|(_, seat)| seat.connection.is_idle()) {
-            return 0; // whatever has arrived on them is answered, and then they are closed
-        }
         let mut patience = self.timers.next_after(self.now);
-        for end in [self.accepts_again, self.ends].into_iter().flatten() {
+        let late_until = self.late_until.filter(|&end| end > self.now);
+        for end in [self.accepts_again, late_until, self.ends].into_iter().flatten() {
             let left = end.saturating_duration_since(self.now);
             patience = Some(patience.map_or(left, |patience| patience.min(left)));
         }
         // Rounded up, or the last millisecond would be spent going round.
         patience.map_or(-1, |patience| i32::try_from(patience.as_millis() + 1).unwrap_or(i32::MAX))
+    }
+
+    /// Whether the server stops and nothing more is waited for on connections that are idle.
+    fn has_late_ended(&self) -> bool {
+        self.late_until.is_some_and(|end| end <= self.now)
     }
 
     fn begin_turn(&mut self) {
@@ -248,10 +263,7 @@ impl Worker {
     fn obey(&mut self) {
         while let Some(signal) = self.equipment.signals.as_mut().and_then(Signals::take) {
             match signal {
-                Signal::Reopen => match self.equipment.log_file.reopen() {
-                    Ok(()) => log::info!("the log is reopened"),
-                    Err(error) => log::error!("the log cannot be reopened, the old file goes on: {error}"),
-                },
+                Signal::Reopen => self.equipment.log_file.reopen(),
                 Signal::Stop if self.equipment.crew.is_stopping() => {
                     log::warn!("stopped at once by a second signal");
                     std::process::exit(1);
@@ -312,10 +324,10 @@ impl Worker {
         }
         self.happened = happened;
         self.happened.clear();
-        if self.ends.is_some() && !self.begins_to_stop && !has_received {
+        if self.has_late_ended() && !has_received {
+            self.let_go();
             self.close_where(Connection::is_idle);
         }
-        self.begins_to_stop = false;
     }
 
     /// Lets a connection act, and arranges what follows from its state.
@@ -430,7 +442,7 @@ impl Worker {
                 log.flush();
             }
         }
-        self.seats.is_empty() && self.newcomers.is_empty()
+        self.seats.is_empty() && self.newcomers.is_empty() && self.equipment.listener.is_none()
     }
 }
 

@@ -306,7 +306,7 @@ pub fn read_into_memory(file: &File, range: Range<u64>) -> io::Result<()> {
 }
 
 /// The number of cachestat(2), the same on every architecture that has it.
-const CACHESTAT: libc::c_long = 451;
+pub(super) const CACHESTAT: libc::c_long = 451;
 
 /// Lets `target` stand for the same open file as `source`, in one step that no writer can fall into.
 ///

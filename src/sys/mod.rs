@@ -6,8 +6,11 @@
 
 pub mod epoll;
 pub mod file;
+pub mod keeper;
+pub mod sandbox;
 pub mod signal;
 pub mod socket;
+pub mod user;
 
 use std::io;
 

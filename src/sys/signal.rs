@@ -16,6 +16,21 @@ pub enum Signal {
     Reopen,
 }
 
+/// Blocks SIGTERM, SIGINT, SIGHUP and SIGUSR1 for this thread and the ones it starts from now on.
+pub(super) fn block_signals() -> libc::sigset_t {
+    let mut set = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: sigemptyset initialises the set that the other calls then change and read; a null pointer says
+    // that the old mask is not wanted.
+    unsafe {
+        libc::sigemptyset(set.as_mut_ptr());
+        for number in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGUSR1] {
+            libc::sigaddset(set.as_mut_ptr(), number);
+        }
+        libc::pthread_sigmask(libc::SIG_BLOCK, set.as_ptr(), std::ptr::null_mut());
+        set.assume_init()
+    }
+}
+
 /// The signals that are read instead of handled.
 #[derive(Debug)]
 pub struct Signals(File);
@@ -27,17 +42,9 @@ impl Signals {
     /// # Errors
     /// The system's, when there are too many descriptors.
     pub fn new() -> io::Result<Signals> {
-        let mut set = MaybeUninit::<libc::sigset_t>::uninit();
-        // SAFETY: sigemptyset initialises the set that the other calls then change and read; a null
-        // pointer says that the old mask is not wanted.
-        let descriptor = unsafe {
-            libc::sigemptyset(set.as_mut_ptr());
-            for number in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGUSR1] {
-                libc::sigaddset(set.as_mut_ptr(), number);
-            }
-            libc::pthread_sigmask(libc::SIG_BLOCK, set.as_ptr(), std::ptr::null_mut());
-            check(libc::signalfd(-1, set.as_ptr(), libc::SFD_NONBLOCK | libc::SFD_CLOEXEC))?
-        };
+        let set = block_signals();
+        // SAFETY: `set` lives through the call.
+        let descriptor = check(unsafe { libc::signalfd(-1, &set, libc::SFD_NONBLOCK | libc::SFD_CLOEXEC) })?;
         // SAFETY: the kernel has just made this descriptor for us and nobody else has it.
         Ok(Signals(File::from(unsafe { OwnedFd::from_raw_fd(descriptor) })))
     }

@@ -3,7 +3,7 @@
 use std::io;
 use std::mem::{MaybeUninit, size_of};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use super::{check, check_size};
 
@@ -25,7 +25,7 @@ impl Listener {
     ///
     /// # Errors
     /// The system's: the address is in use, not ours, or its port is reserved.
-    pub fn bind(address: SocketAddr, backlog: i32) -> io::Result<Listener> {
+    pub fn bind(address: SocketAddr, backlog: i32, reuse_port: bool) -> io::Result<Listener> {
         let family = if address.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
         let kind = libc::SOCK_STREAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
         // SAFETY: the call takes no pointer.
@@ -36,15 +36,50 @@ impl Listener {
         if address.is_ipv6() {
             set_option(socket.as_fd(), libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, 0)?;
         }
-        // Accepted sockets inherit it. A response is sent in as few calls as it takes, and then at once.
-        set_option(socket.as_fd(), libc::IPPROTO_TCP, libc::TCP_NODELAY, 1)?;
-        set_option(socket.as_fd(), libc::IPPROTO_TCP, libc::TCP_DEFER_ACCEPT, DEFER_SECONDS)?;
+        set_option(socket.as_fd(), libc::SOL_SOCKET, libc::SO_REUSEPORT, reuse_port.into())?;
+        set_tcp_options(socket.as_fd())?;
         let (raw, length) = RawAddress::from(address);
         // SAFETY: `raw` lives through the call and its first `length` bytes are an address.
         check(unsafe { libc::bind(socket.as_raw_fd(), raw.as_ptr(), length) })?;
         // SAFETY: the call takes no pointer.
         check(unsafe { libc::listen(socket.as_raw_fd(), backlog) })?;
+        if reuse_port {
+            prefer_the_second(socket.as_fd())?;
+        }
         Ok(Listener(socket))
+    }
+
+    /// The socket that a supervisor has opened and passes on, if it has (sd_listen_fds(3)). To be called once.
+    ///
+    /// # Errors
+    /// `InvalidInput` for more than one, or for what is no listening TCP socket.
+    pub fn inherited() -> io::Result<Option<Listener>> {
+        /// The first descriptor behind the three standard streams.
+        const FIRST: RawFd = 3;
+        let number = |name| std::env::var(name).ok().and_then(|text| text.parse::<u32>().ok());
+        if number("LISTEN_PID") != Some(std::process::id()) {
+            return Ok(None);
+        }
+        match number("LISTEN_FDS") {
+            None | Some(0) => return Ok(None),
+            Some(1) => {}
+            Some(_) => return Err(io::Error::new(io::ErrorKind::InvalidInput, "more than one socket")),
+        }
+        // SAFETY: the two variables say that the supervisor has opened this descriptor for this very process,
+        // and nobody else here has asked for it.
+        let socket = unsafe { OwnedFd::from_raw_fd(FIRST) };
+        let is_listening = get_option(socket.as_fd(), libc::SOL_SOCKET, libc::SO_ACCEPTCONN)? == 1;
+        let is_tcp = get_option(socket.as_fd(), libc::SOL_SOCKET, libc::SO_PROTOCOL)? == libc::IPPROTO_TCP;
+        if !is_listening || !is_tcp {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "no listening TCP socket"));
+        }
+        // SAFETY: the calls take no pointer.
+        unsafe {
+            check(libc::fcntl(FIRST, libc::F_SETFL, libc::O_NONBLOCK))?;
+            check(libc::fcntl(FIRST, libc::F_SETFD, libc::FD_CLOEXEC))?;
+        }
+        set_tcp_options(socket.as_fd())?;
+        Ok(Some(Listener(socket)))
     }
 
     /// The address that it listens on, with its real port.
@@ -157,6 +192,38 @@ impl AsFd for Socket {
     }
 }
 
+/// What accepted sockets inherit: a response is sent in as few calls as it takes, and then at once. And what makes
+/// the kernel wait for the first bytes.
+fn set_tcp_options(socket: BorrowedFd) -> io::Result<()> {
+    set_option(socket, libc::IPPROTO_TCP, libc::TCP_NODELAY, 1)?;
+    set_option(socket, libc::IPPROTO_TCP, libc::TCP_DEFER_ACCEPT, DEFER_SECONDS)
+}
+
+/// Makes the kernel give every new connection to the second of the sockets that share this port: to the server
+/// that was started last. The first one can then finish and close without losing any. A socket that is alone
+/// gets them all, for where there is no second the kernel chooses among those there are.
+fn prefer_the_second(socket: BorrowedFd) -> io::Result<()> {
+    /// The number that the program returns: sockets are counted from 0.
+    const SECOND: u32 = 1;
+    let mut program =
+        [libc::sock_filter { code: (libc::BPF_RET | libc::BPF_K) as u16, jt: 0, jf: 0, k: SECOND }];
+    let program = libc::sock_fprog { len: 1, filter: program.as_mut_ptr() };
+    let size = size_of::<libc::sock_fprog>() as libc::socklen_t;
+    let (level, option) = (libc::SOL_SOCKET, libc::SO_ATTACH_REUSEPORT_CBPF);
+    let pointer = (&raw const program).cast();
+    // SAFETY: the structure and the one instruction that it points to live through the call, which copies them.
+    check(unsafe { libc::setsockopt(socket.as_raw_fd(), level, option, pointer, size) }).map(drop)
+}
+
+fn get_option(socket: BorrowedFd, level: i32, option: i32) -> io::Result<libc::c_int> {
+    let mut value: libc::c_int = 0;
+    let mut size = size_of::<libc::c_int>() as libc::socklen_t;
+    let pointer = (&raw mut value).cast();
+    // SAFETY: `value` lives through the call and has `size` bytes.
+    check(unsafe { libc::getsockopt(socket.as_raw_fd(), level, option, pointer, &mut size) })?;
+    Ok(value)
+}
+
 fn set_option(socket: BorrowedFd, level: i32, option: i32, value: libc::c_int) -> io::Result<()> {
     let size = size_of::<libc::c_int>() as libc::socklen_t;
     let pointer = (&raw const value).cast();
@@ -247,7 +314,7 @@ mod tests {
 
     #[test]
     fn nothing_waits_on_a_new_listener() {
-        let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), 1).unwrap();
+        let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), 1, false).unwrap();
         assert_ne!(listener.local_address().unwrap().port(), 0);
         assert_eq!(listener.accept().unwrap_err().kind(), io::ErrorKind::WouldBlock);
     }

@@ -132,16 +132,16 @@ fn a_slow_reader_whose_kernel_still_makes_way_is_not() {
     // The server's socket holds megabytes and tells of room only when a third of them is gone: what the client
     // has taken has to be asked for, or this one would be taken for one that stalls.
     let site = site_with_large_file();
-    let server = site.serve_with(&["--stall-timeout", "0.3"]);
+    let server = site.serve_with(&["--stall-timeout", "1"]);
     let mut client = server.connect();
     client.send("GET /large.bin HTTP/1.1\r\nHost: a\r\n\r\n");
     client.response_head();
-    for _ in 0..100 {
-        client.read(16 << 10);
+    for _ in 0..150 {
+        client.read(8 << 10);
         // Not waiting for anything: this is what makes the reader slow.
         std::thread::sleep(Duration::from_millis(20));
     }
-    client.read((64 << 20) - (100 << 14));
+    client.read((64 << 20) - (150 << 13));
     assert_eq!(client.get("/").text(), WELCOME);
 }
 

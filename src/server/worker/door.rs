@@ -10,7 +10,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{LISTENER, Seat, Worker};
+use super::{LATE, LISTENER, Seat, Worker};
 use crate::server::connection::{Connection, Reason};
 use crate::server::crew::Guest;
 use crate::server::gate::Refusal;
@@ -130,8 +130,15 @@ impl Worker {
     /// come later are refused instead of waiting in vain.
     pub(super) fn begin_to_stop(&mut self) {
         self.ends = Some(self.now + self.equipment.grace);
-        self.begins_to_stop = true;
+        self.late_until = Some(self.now + LATE.min(self.equipment.grace));
         self.accept(usize::MAX);
+        if !self.equipment.keeps_listening {
+            self.let_go();
+        }
+    }
+
+    /// Accepts no more.
+    pub(super) fn let_go(&mut self) {
         if let Some(listener) = self.equipment.listener.take()
             && self.accepts_again.take().is_none()
         {

@@ -1,0 +1,160 @@
+//! A process of its own that opens one file, again and again, for a server that may not open it any more
+//! (fork(2), SCM_RIGHTS in unix(7)).
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::mem::{MaybeUninit, size_of};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+
+use super::signal::block_signals;
+use super::{check, check_size};
+
+/// What a message says beside the descriptor: the number of the error, or 0.
+type Outcome = [u8; 4];
+
+/// Room for the control data of one descriptor, aligned as the kernel wants it.
+type Control = [u64; 4];
+
+/// The server's end of the line to the process that opens.
+#[derive(Debug)]
+pub struct Keeper(UnixStream);
+
+impl Keeper {
+    /// Starts the process, which keeps today's rights and ends with this one. To be called before there is a
+    /// second thread.
+    ///
+    /// # Errors
+    /// The system's, when processes or descriptors are short.
+    pub fn start(open: impl Fn() -> io::Result<File>) -> io::Result<Keeper> {
+        let (ours, theirs) = UnixStream::pair()?;
+        // SAFETY: there is one thread, so the child finds no lock held that nobody will release.
+        if check(unsafe { libc::fork() })? > 0 {
+            return Ok(Keeper(ours));
+        }
+        drop(ours);
+        keep(theirs, open);
+        // SAFETY: the call ends the process and returns to nobody; what belongs to the parent is not tidied
+        // up a second time.
+        unsafe { libc::_exit(0) }
+    }
+
+    /// Asks for the file to be opened anew.
+    ///
+    /// # Errors
+    /// That of the opening; `UnexpectedEof` when the process is gone.
+    pub fn open(&self) -> io::Result<File> {
+        (&self.0).write_all(&[0])?;
+        let mut outcome = Outcome::default();
+        let descriptor = receive_descriptor(self.0.as_fd(), &mut outcome)?;
+        match (descriptor, i32::from_ne_bytes(outcome)) {
+            (Some(descriptor), 0) => Ok(File::from(descriptor)),
+            (_, error) => Err(io::Error::from_raw_os_error(error)),
+        }
+    }
+}
+
+/// The life of the other process: a byte in, a file out, until the server is gone.
+fn keep(mut line: UnixStream, open: impl Fn() -> io::Result<File>) {
+    // A signal to the whole group is meant for the server, and this process ends when that has.
+    block_signals();
+    // It is only a name, for who looks at the list of processes.
+    let _ = std::fs::write("/proc/self/comm", "httpd-log");
+    close_all_but(&mut line);
+    while line.read_exact(&mut [0]).is_ok() {
+        let opened = open();
+        let error = opened.as_ref().err().map_or(0, |error| error.raw_os_error().unwrap_or(libc::EIO));
+        let descriptor = opened.as_ref().ok().map(AsFd::as_fd);
+        if send_descriptor(line.as_fd(), descriptor, &error.to_ne_bytes()).is_err() {
+            return;
+        }
+    }
+}
+
+/// Lets go of what the parent had open but for the three standard streams: its sockets live and die with it.
+fn close_all_but(line: &mut UnixStream) {
+    const FIRST: libc::c_int = 3;
+    // SAFETY: the calls take no pointer. Whatever owns the descriptors that are closed here is never used
+    // in this process again, which ends without tidying up; `line` is given the one that stays.
+    unsafe {
+        let old = line.as_raw_fd();
+        if old != FIRST && libc::dup3(old, FIRST, libc::O_CLOEXEC) == FIRST {
+            std::mem::forget(std::mem::replace(line, UnixStream::from_raw_fd(FIRST)));
+        }
+        libc::syscall(libc::SYS_close_range, FIRST + 1, libc::c_uint::MAX, 0);
+    }
+}
+
+/// A message header over `outcome` and `control`.
+fn message(outcome: &mut libc::iovec, control: &mut Control) -> libc::msghdr {
+    // SAFETY: all zeros is a valid message header: no address, no slices, no control data.
+    let mut message: libc::msghdr = unsafe { MaybeUninit::zeroed().assume_init() };
+    message.msg_iov = outcome;
+    message.msg_iovlen = 1;
+    message.msg_control = control.as_mut_ptr().cast();
+    message.msg_controllen = size_of::<Control>() as _;
+    message
+}
+
+fn send_descriptor(line: BorrowedFd, descriptor: Option<BorrowedFd>, outcome: &Outcome) -> io::Result<()> {
+    let mut slice = libc::iovec { iov_base: outcome.as_ptr().cast_mut().cast(), iov_len: outcome.len() };
+    let mut control = Control::default();
+    let mut message = message(&mut slice, &mut control);
+    let size = size_of::<libc::c_int>() as libc::c_uint;
+    // SAFETY: the control buffer is large enough for one descriptor, aligned and zeroed; `slice` and `control`
+    // outlive the call, and the kernel only reads them.
+    check_size(unsafe {
+        message.msg_controllen = 0;
+        if let Some(descriptor) = descriptor {
+            message.msg_controllen = libc::CMSG_SPACE(size) as _;
+            let header = libc::CMSG_FIRSTHDR(&message);
+            (*header).cmsg_level = libc::SOL_SOCKET;
+            (*header).cmsg_type = libc::SCM_RIGHTS;
+            (*header).cmsg_len = libc::CMSG_LEN(size) as _;
+            libc::CMSG_DATA(header).cast::<libc::c_int>().write_unaligned(descriptor.as_raw_fd());
+        }
+        libc::sendmsg(line.as_raw_fd(), &message, libc::MSG_NOSIGNAL)
+    })
+    .map(drop)
+}
+
+fn receive_descriptor(line: BorrowedFd, outcome: &mut Outcome) -> io::Result<Option<OwnedFd>> {
+    let mut slice = libc::iovec { iov_base: outcome.as_mut_ptr().cast(), iov_len: outcome.len() };
+    let mut control = Control::default();
+    let mut message = message(&mut slice, &mut control);
+    // SAFETY: `slice` and `control` have the sizes that the header says, and live through the call.
+    let result = unsafe { libc::recvmsg(line.as_raw_fd(), &mut message, libc::MSG_CMSG_CLOEXEC) };
+    if check_size(result)? < outcome.len() {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    // SAFETY: the kernel has filled in the control data and its length; a header of type SCM_RIGHTS is followed
+    // by a descriptor that it has just made for us.
+    Ok(unsafe {
+        let header = libc::CMSG_FIRSTHDR(&message);
+        let has_descriptor = !header.is_null() && (*header).cmsg_type == libc::SCM_RIGHTS;
+        has_descriptor
+            .then(|| OwnedFd::from_raw_fd(libc::CMSG_DATA(header).cast::<libc::c_int>().read_unaligned()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_descriptor_travels_and_an_error_too() {
+        let (one, other) = UnixStream::pair().unwrap();
+        let mut outcome = Outcome::default();
+        let file = tempfile::tempfile().unwrap();
+        send_descriptor(one.as_fd(), Some(file.as_fd()), &[0; 4]).unwrap();
+        let mut received = File::from(receive_descriptor(other.as_fd(), &mut outcome).unwrap().unwrap());
+        received.write_all(b"written").unwrap();
+        assert_eq!(file.metadata().unwrap().len(), 7);
+        send_descriptor(one.as_fd(), None, &libc::EACCES.to_ne_bytes()).unwrap();
+        assert!(receive_descriptor(other.as_fd(), &mut outcome).unwrap().is_none());
+        assert_eq!(i32::from_ne_bytes(outcome), libc::EACCES);
+        drop(one);
+        let error = receive_descriptor(other.as_fd(), &mut outcome).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+    }
+}

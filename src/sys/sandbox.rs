@@ -1,0 +1,119 @@
+//! Rights that a process gives away for good: files and sockets (landlock(7)), system calls (seccomp(2)).
+//!
+//! Both hold for the calling thread and for every thread that it starts afterwards, and both set
+//! no_new_privs: nothing that is executed can gain rights.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use landlock::{
+    ABI, Access, AccessFs, AccessNet, PathBeneath, PathFd, Ruleset, RulesetAttr, RulesetCreatedAttr,
+    RulesetStatus, Scope,
+};
+use seccompiler::{
+    BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
+    SeccompRule,
+};
+
+/// From now on only what lies beneath these directories can be opened, and only to be read; no socket can
+/// listen or connect, and other processes get no signal, as far as the kernel knows how. Open files stay open.
+/// Returns false when the kernel knows nothing of it.
+///
+/// # Errors
+/// What the kernel refused.
+pub fn forbid_files(readable: &[PathBuf]) -> Result<bool, String> {
+    // What a kernel does not know of this version is left out.
+    let abi = ABI::V7;
+    let restrict = || {
+        let mut ruleset = Ruleset::default()
+            .handle_access(AccessFs::from_all(abi))?
+            .handle_access(AccessNet::from_all(abi))?
+            .scope(Scope::from_all(abi))?
+            .create()?;
+        // A directory that cannot even be looked at cannot be read from either.
+        for directory in readable.iter().filter_map(|path| PathFd::new(path).ok()) {
+            let access = AccessFs::ReadFile | AccessFs::ReadDir;
+            ruleset = ruleset.add_rule(PathBeneath::new(directory, access))?;
+        }
+        ruleset.restrict_self()
+    };
+    let status = restrict().map_err(|error: landlock::RulesetError| error.to_string())?;
+    Ok(status.ruleset != RulesetStatus::NotEnforced)
+}
+
+/// From now on only the system calls that the server makes are there; any other one fails as if the kernel did
+/// not know it.
+///
+/// # Errors
+/// What the kernel refused, or that there is no filter for this architecture.
+pub fn forbid_system_calls() -> Result<(), String> {
+    let install = || -> Result<(), seccompiler::Error> {
+        let architecture = std::env::consts::ARCH.try_into()?;
+        let refused = SeccompAction::Errno(libc::ENOSYS as u32);
+        let filter = SeccompFilter::new(allowed()?, refused, SeccompAction::Allow, architecture)?;
+        let program: BpfProgram = filter.try_into()?;
+        seccompiler::apply_filter(&program)
+    };
+    install().map_err(|error| error.to_string())
+}
+
+/// Its type differs between C libraries; the kernel takes 32 bits of it.
+const TIOCOUTQ: u32 = libc::TIOCOUTQ as u32;
+
+/// System calls, each with the conditions under which it is allowed.
+type Rules = BTreeMap<i64, Vec<SeccompRule>>;
+
+/// Allowed with any arguments.
+#[rustfmt::skip]
+const FREELY: &[libc::c_long] = &[
+    // The loop.
+    libc::SYS_epoll_create1, libc::SYS_eventfd2, libc::SYS_epoll_pwait, libc::SYS_epoll_ctl, libc::SYS_accept4, libc::SYS_recvfrom, libc::SYS_sendto,
+    libc::SYS_sendmsg, libc::SYS_sendfile, libc::SYS_shutdown, libc::SYS_close,
+    // Files, which Landlock and the root confine.
+    libc::SYS_openat, libc::SYS_openat2, libc::SYS_readlinkat, libc::SYS_fstat, libc::SYS_newfstatat,
+    libc::SYS_statx, libc::SYS_read, libc::SYS_pread64, libc::SYS_preadv2, libc::SYS_readahead,
+    super::file::CACHESTAT,
+    // The log: a write, and another file in the place of the old one.
+    libc::SYS_write, libc::SYS_recvmsg, libc::SYS_dup3,
+    // Memory and threads, for the standard library.
+    libc::SYS_brk, libc::SYS_munmap, libc::SYS_mremap, libc::SYS_madvise, libc::SYS_futex,
+    libc::SYS_set_robust_list, libc::SYS_rseq, libc::SYS_sigaltstack, libc::SYS_rt_sigaction,
+    libc::SYS_rt_sigprocmask, libc::SYS_rt_sigreturn, libc::SYS_restart_syscall, libc::SYS_sched_yield,
+    libc::SYS_sched_getaffinity, libc::SYS_gettid, libc::SYS_getpid, libc::SYS_exit, libc::SYS_exit_group,
+    // Time, where the kernel has no faster way to it, and random numbers.
+    libc::SYS_clock_gettime, libc::SYS_getrandom,
+    #[cfg(target_arch = "x86_64")] libc::SYS_epoll_wait,
+    #[cfg(target_arch = "x86_64")] libc::SYS_stat,
+];
+
+fn allowed() -> Result<Rules, BackendError> {
+    let mut rules: Rules = FREELY.iter().map(|&call| (call, Vec::new())).collect();
+    let process = u64::from(std::process::id());
+    for (call, argument, comparison, value) in [
+        // Memory is never code.
+        (libc::SYS_mmap, 2, SeccompCmpOp::MaskedEq(libc::PROT_EXEC as u64), 0),
+        (libc::SYS_mprotect, 2, SeccompCmpOp::MaskedEq(libc::PROT_EXEC as u64), 0),
+        // Threads and no processes. `clone3` hides its flags, and the C library does without it.
+        (libc::SYS_clone, 0, SeccompCmpOp::MaskedEq(libc::CLONE_THREAD as u64), libc::CLONE_THREAD as u64),
+        (libc::SYS_prctl, 0, SeccompCmpOp::Eq, libc::PR_SET_NAME as u64),
+        // The end by a panic.
+        (libc::SYS_tgkill, 0, SeccompCmpOp::Eq, process),
+        (libc::SYS_ioctl, 1, SeccompCmpOp::Eq, u64::from(TIOCOUTQ)),
+        (libc::SYS_fcntl, 1, SeccompCmpOp::Eq, libc::F_DUPFD_CLOEXEC as u64),
+        (libc::SYS_fcntl, 1, SeccompCmpOp::Eq, libc::F_GETFD as u64),
+    ] {
+        let condition = SeccompCondition::new(argument, SeccompCmpArgLen::Dword, comparison, value)?;
+        rules.entry(call).or_default().push(SeccompRule::new(vec![condition])?);
+    }
+    Ok(rules)
+}
+
+/// Tries to be traced by the parent process, which no server ever does.
+///
+/// # Errors
+/// The refusal.
+#[cfg(debug_assertions)]
+pub fn ask_to_be_traced() -> std::io::Result<()> {
+    // SAFETY: the request takes no pointer.
+    super::check(unsafe { libc::ptrace(libc::PTRACE_TRACEME) } as libc::c_int).map(drop)
+}
