@@ -171,9 +171,10 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// A new connection that has said nothing yet. One that is not welcome is told so when it first acts.
-    pub fn new(socket: Socket, client: IpAddr, is_welcome: bool, now: Instant) -> Connection {
-        Connection { socket, client, is_welcome, state: State::Idle { since: now } }
+    /// A connection that has said nothing yet. One that was not let in is told so when it first acts.
+    pub fn from_guest(guest: Guest, now: Instant) -> Connection {
+        let Guest { socket, client, is_inside, asked: _ } = guest;
+        Connection { socket, client, is_welcome: is_inside, state: State::Idle { since: now } }
     }
 
     /// The socket.

@@ -5,7 +5,7 @@
 use std::io;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::sys::signal::Bell;
 use crate::sys::socket::Socket;
@@ -35,8 +35,8 @@ pub struct Crew {
 pub struct Member {
     bell: Bell,
     connections: AtomicUsize,
-    /// Connections that others have given to it.
-    given: Mutex<Vec<Guest>>,
+    /// Connections that others have given to it; `None` once it takes no more.
+    given: Mutex<Option<Vec<Guest>>>,
     /// Connections of its own for which the disk has read.
     fetched: Mutex<Vec<usize>>,
 }
@@ -48,7 +48,7 @@ impl Crew {
     /// The system's, when there are too many descriptors.
     pub fn new(count: usize) -> io::Result<Crew> {
         let member = || {
-            let (given, fetched) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
+            let (given, fetched) = (Mutex::new(Some(Vec::new())), Mutex::default());
             Ok(Member { bell: Bell::new()?, connections: AtomicUsize::new(0), given, fetched })
         };
         let members = (0..count).map(|_| member()).collect::<io::Result<Vec<Member>>>()?;
@@ -99,32 +99,45 @@ impl Member {
 
     /// What was given to it since it last asked.
     pub fn take_given(&self) -> Vec<Guest> {
-        take_all(&self.given)
+        lock(&self.given).as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// Takes no more, unless something is there that is to be taken first. Returns whether it is so.
+    pub fn stop_taking(&self) -> bool {
+        let mut given = lock(&self.given);
+        if given.as_ref().is_some_and(|given| !given.is_empty()) {
+            return false;
+        }
+        *given = None;
+        true
     }
 
     /// The connections for which the disk has read since it last asked.
     pub fn take_fetched(&self) -> Vec<usize> {
-        take_all(&self.fetched)
+        std::mem::take(&mut lock(&self.fetched))
     }
 
-    /// Gives it a connection.
-    pub fn give(&self, guest: Guest) {
+    /// Gives it a connection, and gets it back when it has finished already.
+    ///
+    /// # Errors
+    /// The connection.
+    pub fn give(&self, guest: Guest) -> Result<(), Guest> {
+        match &mut *lock(&self.given) {
+            Some(given) => given.push(guest),
+            None => return Err(guest),
+        }
         self.connections.fetch_add(1, Ordering::Relaxed);
-        put(&self.given, guest);
         self.bell.ring();
+        Ok(())
     }
 
     /// Tells it that the disk has read for one of its connections.
     pub fn tell_fetched(&self, token: usize) {
-        put(&self.fetched, token);
+        lock(&self.fetched).push(token);
         self.bell.ring();
     }
 }
 
-fn put<T>(shelf: &Mutex<Vec<T>>, item: T) {
-    shelf.lock().unwrap_or_else(PoisonError::into_inner).push(item);
-}
-
-fn take_all<T>(shelf: &Mutex<Vec<T>>) -> Vec<T> {
-    std::mem::take(&mut shelf.lock().unwrap_or_else(PoisonError::into_inner))
+fn lock<T>(shelf: &Mutex<T>) -> MutexGuard<'_, T> {
+    shelf.lock().unwrap_or_else(PoisonError::into_inner)
 }

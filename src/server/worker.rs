@@ -18,7 +18,7 @@ use slab::Slab;
 use self::door::ACCEPTED;
 use super::access_log::AccessLog;
 use super::connection::{Arrival, Connection, Reason, Timeouts, Turn};
-use super::crew::{Crew, Guest};
+use super::crew::{Crew, Guest, Member};
 use super::disk::Disk;
 use super::gate::Gate;
 use super::log_file::LogFile;
@@ -88,6 +88,12 @@ struct Seat {
     look: Option<Instant>,
     /// Whether the disk is reading for it.
     is_fetching: bool,
+}
+
+impl Seat {
+    fn new(connection: Connection) -> Seat {
+        Seat { connection, watched: None, look: None, is_fetching: false }
+    }
 }
 
 /// What has happened to a connection in this turn; bytes are a range of the arena.
@@ -350,12 +356,21 @@ impl Worker {
         if seat.watched.is_none() && seat.connection.is_idle() && self.ends.is_none() {
             let crew = Arc::clone(&self.equipment.crew);
             if let Some(member) = crew.less_busy(self.equipment.index) {
-                let guest = self.seats.remove(token).connection.into_guest();
-                self.count_seats();
-                return member.give(guest);
+                return self.give_away(token, member);
             }
         }
         self.arrange(token);
+    }
+
+    /// Gives a connection to a worker that has fewer of them.
+    fn give_away(&mut self, token: usize, member: &Member) {
+        match member.give(self.seats.remove(token).connection.into_guest()) {
+            Ok(()) => self.count_seats(),
+            Err(guest) => {
+                let token = self.seats.insert(Seat::new(Connection::from_guest(guest, self.now)));
+                self.arrange(token);
+            }
+        }
     }
 
     /// Makes epoll and the timers fit the state.
@@ -442,7 +457,10 @@ impl Worker {
                 log.flush();
             }
         }
-        self.seats.is_empty() && self.newcomers.is_empty() && self.equipment.listener.is_none()
+        self.seats.is_empty()
+            && self.newcomers.is_empty()
+            && self.equipment.listener.is_none()
+            && self.equipment.crew.member(self.equipment.index).stop_taking()
     }
 }
 

@@ -17,8 +17,10 @@ mod system;
 // The command: how it starts, stops and speaks to its operator.
 mod access_log;
 mod gate;
+mod sandbox;
 mod signals;
 mod startup;
+mod upgrade;
 mod workers;
 
 // From a target to a file, and never to any other file.

@@ -137,6 +137,13 @@ impl Process {
         links.filter(|link| link.to_string_lossy().starts_with("socket:")).count()
     }
 
+    /// What the kernel says of each of its threads.
+    pub fn thread_statuses(&self) -> Vec<String> {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("proc");
+        let status = |thread: fs::DirEntry| fs::read_to_string(thread.path().join("status"));
+        threads.map(|thread| status(thread.expect("a thread")).expect("its status")).collect()
+    }
+
     /// A line of what the kernel says of it.
     pub fn status_line(&self, name: &str) -> String {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("proc");

@@ -82,6 +82,23 @@ fn idle_connections_do_not_hold_it_up() {
 }
 
 #[test]
+fn a_request_that_was_on_its_way_is_answered() {
+    for workers in ["1", "4"] {
+        let mut server = Site::new().serve_with(&["-w", workers]);
+        let mut clients: Vec<_> = (0..8).map(|_| idle_client(&server)).collect();
+        server.process.signal(libc::SIGTERM);
+        eventually("it has heard the signal", || is_refused(&server));
+        for client in &mut clients {
+            let reply = client.get("/");
+            assert_eq!(reply.text(), WELCOME);
+            assert!(reply.says_close());
+            client.assert_closed();
+        }
+        assert_ends(&mut server, AT_ONCE, workers);
+    }
+}
+
+#[test]
 fn a_reply_in_flight_is_finished() {
     for workers in ["1", "2"] {
         let site = site_with_large_file();

@@ -112,8 +112,13 @@ impl Site {
 
     /// `httpd` for this site, on a port that the system chooses.
     pub fn command(&self, flags: &[&str]) -> Command {
+        self.command_on(0, flags)
+    }
+
+    /// `httpd` for this site on a port.
+    pub fn command_on(&self, port: u16, flags: &[&str]) -> Command {
         let mut command = server::httpd();
-        command.args(["--port", "0", "--document-root"]).arg(self.root()).args(flags);
+        command.args(["--port", &port.to_string(), "--document-root"]).arg(self.root()).args(flags);
         command
     }
 

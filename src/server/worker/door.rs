@@ -89,9 +89,12 @@ impl Worker {
     fn pass_on(&mut self, guest: Guest) {
         let crew = Arc::clone(&self.equipment.crew);
         let asked = guest.asked + 1;
-        if asked < crew.size() && self.ends.is_none() {
-            crew.member((self.equipment.index + 1) % crew.size()).give(Guest { asked, ..guest });
+        let refused = if asked < crew.size() {
+            crew.member((self.equipment.index + 1) % crew.size()).give(Guest { asked, ..guest })
         } else {
+            Err(guest)
+        };
+        if let Err(guest) = refused {
             self.seat(guest);
         }
     }
@@ -120,8 +123,7 @@ impl Worker {
 
     /// Gives a connection its seat. Its request is there already, or the kernel would not have handed it over.
     fn seat(&mut self, guest: Guest) {
-        let connection = Connection::new(guest.socket, guest.client, guest.is_inside, self.now);
-        let token = self.seats.insert(Seat { connection, watched: None, look: None, is_fetching: false });
+        let token = self.seats.insert(Seat::new(Connection::from_guest(guest, self.now)));
         self.count_seats();
         self.receive(token);
     }
