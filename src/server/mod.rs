@@ -87,6 +87,7 @@ pub fn run(config: &Config) -> Result<(), Error> {
     }
     let root = Root::new(&config.document_root)
         .context(|| format!("cannot serve {}", config.document_root.display()))?;
+    let descriptors = Descriptors::share_out();
     let signals = Signals::new().context(|| "cannot wait for signals".into())?;
     if !config.no_sandbox {
         lockdown::lock_in(&config.document_root, root.path());
@@ -97,7 +98,6 @@ pub fn run(config: &Config) -> Result<(), Error> {
     }
 
     let count = usize::from(config.workers);
-    let descriptors = Descriptors::share_out();
     let policy = policy(config, count, &descriptors);
     let gate = Arc::new(gate(config, &descriptors));
     let crew = Arc::new(Crew::new(count).context(|| "cannot make the workers".into())?);

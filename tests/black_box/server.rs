@@ -144,6 +144,11 @@ impl Process {
         threads.map(|thread| status(thread.expect("a thread")).expect("its status")).collect()
     }
 
+    /// What the kernel grants it.
+    pub fn limits(&self) -> String {
+        fs::read_to_string(format!("/proc/{}/limits", self.child.id())).expect("proc")
+    }
+
     /// A line of what the kernel says of it.
     pub fn status_line(&self, name: &str) -> String {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("proc");
