@@ -89,8 +89,8 @@ fn more_than_the_descriptors_allow_is_said() {
 
 #[test]
 fn the_soft_limit_of_descriptors_is_no_limit() {
-    let command = Site::new().command(&[]);
-    let server = Server::start(crate::server::after_shell_line("ulimit -S -n 64", &command));
+    let site = Site::new();
+    let server = Server::start(crate::server::after_shell_line("ulimit -S -n 64", &site.command(&[])));
     let limits = server.process.limits();
     let line = limits.lines().find(|line| line.starts_with("Max open files")).expect("a line");
     let [soft, hard] = [3, 4].map(|index| line.split_whitespace().nth(index));
