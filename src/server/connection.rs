@@ -35,8 +35,6 @@ use crate::sys::socket::Socket;
 /// How long what a client still sends is discarded after the last response. Closing at once would make the
 /// kernel reset the connection, and the reset can overtake the response (RFC 9112 section 9.6).
 pub const LINGER: Duration = Duration::from_secs(5);
-/// Bytes of rendered responses after which a pipeline is sent, and not answered further.
-const BATCH: usize = 64 * 1024;
 
 /// How long a connection may wait for what, and how slow its client may be.
 #[derive(Clone, Copy, Debug)]
@@ -323,7 +321,7 @@ impl Connection {
     /// state then says what is missing.
     fn answer_requests(&mut self, input: &mut Input, turn: &mut Turn) -> Option<Then> {
         let mut then = None;
-        while !input.is_empty() && turn.output.held_bytes() < BATCH {
+        while !input.is_empty() && !turn.output.is_full() {
             match turn.parser.advance(input.rest()) {
                 Ok(Some(request)) => {
                     let exchange = exchange::answer(&request, turn.site, &turn.moment, turn.is_stopping);

@@ -18,6 +18,8 @@ use crate::sys::socket::{MAX_SLICES, Socket};
 
 /// Bodies up to this many bytes are copied behind their head: cheaper than a slice of their own.
 const COPIED: u64 = 4 * 1024;
+/// Bytes of responses after which a pipeline is sent, and not answered further.
+const BATCH: usize = 64 * 1024;
 /// Bytes that one call of `sendfile` is asked for.
 const FILE_CHUNK: u64 = 512 * 1024;
 /// Bytes that the disk is asked for at once: enough that a download is not slowed down by the asking.
@@ -65,12 +67,17 @@ pub struct Output {
     promised: u64,
     sent: u64,
     logged: VecDeque<Logged>,
+    /// Bytes of contents in memory that are promised, and whether a file is; counted until all is sent.
+    pinned: usize,
+    has_file: bool,
 }
 
 impl Output {
-    /// Bytes that are held in this output itself.
-    pub fn held_bytes(&self) -> usize {
-        self.rendered.len()
+    /// Whether it is time to send, before more requests of a pipeline are answered. What is promised keeps
+    /// memory and files from being given back, also when the cache has long let go of them: so much of it and
+    /// no more, and one file at a time.
+    pub fn is_full(&self) -> bool {
+        self.rendered.len() + self.pinned >= BATCH || self.has_file
     }
 
     /// Bytes that the socket has taken since the output was begun.
@@ -164,7 +171,11 @@ impl Output {
                 self.push_rendered(&bytes[range.start as usize..range.end as usize]);
             }
             Content::File(file, _) if length <= COPIED && self.render_file(file, &range) => {}
-            _ => {
+            content => {
+                match content {
+                    Content::Memory(bytes) => self.pinned += bytes.len(),
+                    Content::File(..) => self.has_file = true,
+                }
                 self.promised += length;
                 self.pieces.push_back(Piece::Content(representation, range));
             }
@@ -211,6 +222,7 @@ impl Output {
         self.rendered.clear();
         self.rendered.shrink_to(KEPT_ROOM);
         self.rendered_sent = 0;
+        (self.pinned, self.has_file) = (0, false);
         Ok(Sent::All)
     }
 

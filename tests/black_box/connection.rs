@@ -2,6 +2,7 @@
 //! how it ends so that the last reply is never lost (9.6): half-close, drain, close.
 //! Its deadlines are in `timeouts.rs`.
 
+use crate::client::Client;
 use crate::feeding::{After, Row, check};
 use crate::patience::eventually;
 use crate::server::Server;
@@ -250,5 +251,51 @@ fn hundreds_of_idle_connections_are_in_nobodys_way() {
     }
     for client in &mut idle {
         assert_eq!(client.get("/").text(), WELCOME, "and they still work");
+    }
+}
+
+/// Sends a request for each of these files at once, and reads no more than the first head: by then the server has
+/// promised all that it is going to promise before somebody reads.
+fn ask_for_all(server: &Server, names: impl Iterator<Item = String>) -> Client {
+    let mut client = server.connect();
+    let requests = names.map(|name| format!("GET /{name} HTTP/1.1\r\nHost: a\r\n\r\n"));
+    client.send(requests.collect::<String>());
+    client.response_head();
+    client
+}
+
+#[test]
+fn a_pipeline_that_nobody_reads_holds_one_file_open() {
+    let site = Site::new();
+    for number in 0..20 {
+        site.write_sparse(&format!("{number}.bin"), 8 << 20, b"");
+    }
+    let server = site.serve_with(&["--cache-size", "0"]);
+    let mut client = ask_for_all(&server, (0..20).map(|number| format!("{number}.bin")));
+    let files = site.path("");
+    // There may be another one for as long as the server looks up a name.
+    eventually("one file is open", || server.process.open_descriptors(files.to_str().expect("UTF-8")) == 1);
+    client.read(8 << 20);
+    for _ in 1..20 {
+        assert_eq!(client.response_head().length(), 8 << 20);
+        client.read(8 << 20);
+    }
+}
+
+#[test]
+fn a_pipeline_that_nobody_reads_holds_little_memory() {
+    let site = Site::new();
+    site.write("page", pattern(64 << 10));
+    // Without a cache, each response has a page of its own.
+    let server = site.serve_with(&["--cache-size", "0"]);
+    let clients: Vec<_> = (0..10).map(|_| ask_for_all(&server, (0..150).map(|_| "page".into()))).collect();
+    // 10 times 150 pages are 94 MiB; what is allowed is a megabyte for each client.
+    let resident = server.process.resident_kilobytes();
+    assert!(resident < 20 << 10, "{resident} KiB");
+    for mut client in clients {
+        assert!(client.read(64 << 10) == pattern(64 << 10));
+        for _ in 1..150 {
+            assert!(client.response().body == pattern(64 << 10));
+        }
     }
 }

@@ -132,9 +132,14 @@ impl Process {
 
     /// How many sockets it has open, the listening one included.
     pub fn open_sockets(&self) -> usize {
+        self.open_descriptors("socket:")
+    }
+
+    /// How many descriptors it has open of what begins with `kind`: a path, or a word of the kernel's.
+    pub fn open_descriptors(&self, kind: &str) -> usize {
         let descriptors = fs::read_dir(format!("/proc/{}/fd", self.child.id())).expect("proc");
         let links = descriptors.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
-        links.filter(|link| link.to_string_lossy().starts_with("socket:")).count()
+        links.filter(|link| link.to_string_lossy().starts_with(kind)).count()
     }
 
     /// What the kernel says of each of its threads.
