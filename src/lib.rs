@@ -19,6 +19,9 @@
 //! 4. `server::output`: the response is rendered and sent at once; what the socket does not take waits there.
 //! 5. `server::access_log`: one line, after the response; one write a turn.
 //!
+//! Before the first request, `server::lockdown` gives up every right that this way does not need; what is defended
+//! against whom is in SECURITY.md.
+//!
 //! # Three ideas
 //!
 //! *The state is the only truth*: what a connection waits for, and until when, are functions of its state.
