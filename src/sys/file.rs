@@ -255,11 +255,8 @@ pub fn send_file(socket: &Socket, file: &File, offset: u64, count: usize) -> io:
 /// waits for a disk. Returns whether all `count` bytes were; if not, the buffer is as it was.
 pub fn read_if_resident(file: &File, offset: u64, count: usize, buffer: &mut Vec<u8>) -> bool {
     buffer.reserve(count);
-    let slice = libc::iovec { iov_base: buffer.spare_capacity_mut().as_mut_ptr().cast(), iov_len: count };
-    // SAFETY: the spare capacity has at least `count` bytes, and the kernel writes no more than that.
-    let result =
-        unsafe { libc::preadv2(file.as_raw_fd(), &slice, 1, offset as libc::off_t, libc::RWF_NOWAIT) };
-    let is_read = check_size(result).is_ok_and(|length| length == count);
+    let room = buffer.spare_capacity_mut();
+    let is_read = read_without_waiting(file, offset, &mut room[..count]) == Some(count);
     if is_read {
         // SAFETY: the kernel has filled in `count` bytes behind the ones that were there.
         unsafe { buffer.set_len(buffer.len() + count) };
@@ -267,25 +264,43 @@ pub fn read_if_resident(file: &File, offset: u64, count: usize, buffer: &mut Vec
     is_read
 }
 
+/// Reads what is in memory, into `room`; `None` when that is nothing.
+fn read_without_waiting(file: &File, offset: u64, room: &mut [MaybeUninit<u8>]) -> Option<usize> {
+    let slice = libc::iovec { iov_base: room.as_mut_ptr().cast(), iov_len: room.len() };
+    // SAFETY: `slice` is `room`, and the kernel writes no more than that.
+    let result =
+        unsafe { libc::preadv2(file.as_raw_fd(), &slice, 1, offset as libc::off_t, libc::RWF_NOWAIT) };
+    check_size(result).ok()
+}
+
 /// Bytes of a page of memory, at least: counting smaller pages than there are only asks for a disk that
 /// has nothing to do.
 const PAGE: u64 = 4096;
 
-/// Whether a range of a file is in memory, so that sending it waits for no disk. Where the kernel cannot
-/// count pages (before 6.5, or in some containers) the range's first and last byte stand for it.
+/// Whether a range of a file, not empty, is in memory, so that sending it waits for no disk.
+///
+/// The kernel counts the pages that there are, those included that are still on their way from the disk: the last
+/// byte tells whether they have come. Where it cannot count (before 6.5, or in some containers) the first and the last
+/// byte stand for the whole.
 pub fn is_resident(file: &File, offset: u64, count: u64) -> bool {
+    let last = offset + count.saturating_sub(1);
+    let pages = last / PAGE - offset / PAGE + 1;
+    let is_there = |position| read_without_waiting(file, position, &mut [MaybeUninit::uninit()]) == Some(1);
+    match count_pages(file, offset, count) {
+        Some(counted) => counted >= pages && is_there(last),
+        None => is_there(offset) && is_there(last),
+    }
+}
+
+/// How many pages of a range are in memory, or on their way to it; `None` where the kernel cannot tell.
+fn count_pages(file: &File, offset: u64, count: u64) -> Option<u64> {
     let range = [offset, count];
     let mut pages = [0u64; 5];
     let (range_pointer, pages_pointer) = (range.as_ptr(), pages.as_mut_ptr());
     // SAFETY: `struct cachestat_range` is two 64-bit numbers, offset and length, and `struct cachestat` is
     // five, the pages in memory first; both live through the call.
     let result = unsafe { libc::syscall(CACHESTAT, file.as_raw_fd(), range_pointer, pages_pointer, 0) };
-    if result == 0 {
-        let last = offset + count.saturating_sub(1);
-        return pages[0] > last / PAGE - offset / PAGE;
-    }
-    let mut byte = Vec::with_capacity(2);
-    read_if_resident(file, offset, 1, &mut byte) && read_if_resident(file, offset + count - 1, 1, &mut byte)
+    (result == 0).then_some(pages[0])
 }
 
 /// Brings a range of a file into memory, and waits until it is there. Nothing is copied: the kernel is asked
