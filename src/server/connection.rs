@@ -265,6 +265,7 @@ impl Connection {
             State::Sending(sending) => {
                 sending.look_at_progress(&self.socket, turn.now);
                 if sending.deadline(timeouts) <= turn.now {
+                    self.socket.forget_when_closed();
                     self.close(Reason::TimedOut, turn);
                 }
             }

@@ -12,7 +12,8 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
 
 use crate::sys::keeper::Keeper;
 
@@ -35,6 +36,8 @@ struct Shared {
     path: Option<PathBuf>,
     /// Who opens the file again; without it, we do.
     keeper: Option<Keeper>,
+    /// How often it was asked to be opened again since that was last done.
+    wishes: AtomicUsize,
     /// Whether the last append ended in the middle of a line.
     is_torn: AtomicBool,
     /// Whether the last append failed and has been told of.
@@ -54,7 +57,8 @@ impl LogFile {
             None => standard_error()?,
         };
         let (is_torn, is_broken) = (AtomicBool::new(false), AtomicBool::new(false));
-        Ok(LogFile(Arc::new(Shared { file, path, keeper, is_torn, is_broken })))
+        let wishes = AtomicUsize::new(0);
+        Ok(LogFile(Arc::new(Shared { file, path, keeper, wishes, is_torn, is_broken })))
     }
 
     /// Appends lines in one call, if the file takes them in one. What it does not take is lost: serving goes on.
@@ -67,13 +71,37 @@ impl LogFile {
         }
     }
 
-    /// Opens the file anew after it was moved away. Standard error stays as it is. When it cannot be opened, the
-    /// old file is kept, and standard error is told too: nobody may be reading the old one any more.
+    /// Opens the file anew after it was moved away. Standard error stays as it is. It is done by a thread of its
+    /// own: the folder of a log may lie on a disk that hangs.
     pub fn reopen(&self) {
-        let Some(path) = &self.0.path else { return };
-        let opened = match &self.0.keeper {
-            Some(keeper) => keeper.open(),
-            None => open_to_append(path),
+        if self.0.path.is_none() || self.0.wishes.fetch_add(1, Ordering::AcqRel) > 0 {
+            return; // who is at it does it once more
+        }
+        let log = self.clone();
+        let work = move || log.fulfil_wishes();
+        if let Err(error) = thread::Builder::new().name("log".into()).spawn(work) {
+            self.0.wishes.store(0, Ordering::Release);
+            say(format_args!("the log cannot be reopened, the old file goes on: {error}"));
+        }
+    }
+
+    fn fulfil_wishes(&self) {
+        loop {
+            let wishes = self.0.wishes.load(Ordering::Acquire);
+            self.reopen_now();
+            if self.0.wishes.fetch_sub(wishes, Ordering::AcqRel) == wishes {
+                return;
+            }
+        }
+    }
+
+    /// When the file cannot be opened, the old one is kept, and standard error is told too: nobody may be reading the
+    /// old one any more.
+    fn reopen_now(&self) {
+        let opened = match (&self.0.keeper, &self.0.path) {
+            (Some(keeper), _) => keeper.open(),
+            (None, Some(path)) => open_to_append(path),
+            (None, None) => return,
         };
         match opened.and_then(|file| crate::sys::file::replace(self.0.file.as_fd(), file.as_fd())) {
             Ok(()) => log::info!("the log is reopened"),
@@ -162,7 +190,7 @@ mod tests {
         log.append(b"one\n");
         fs::rename(&path, &moved).unwrap();
         log.append(b"two\n");
-        log.reopen();
+        log.reopen_now();
         log.append(b"three\n");
         assert_eq!(fs::read_to_string(moved).unwrap(), "one\ntwo\n");
         assert_eq!(fs::read_to_string(path).unwrap(), "three\n");
@@ -175,7 +203,7 @@ mod tests {
         fs::create_dir(directory.path().join("logs")).unwrap();
         let log = LogFile::open(Some(&path), None).unwrap();
         fs::rename(directory.path().join("logs"), directory.path().join("moved")).unwrap();
-        log.reopen();
+        log.reopen_now();
         log.append(b"kept\n");
         assert_eq!(fs::read_to_string(directory.path().join("moved/log")).unwrap(), "kept\n");
     }

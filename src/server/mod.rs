@@ -81,13 +81,18 @@ pub fn run(config: &Config) -> Result<(), Error> {
     let log_file = open_log(config.file_log.as_deref())?;
     start_logger(log_file.clone());
     end_with_a_panic();
-    let (listener, address) = listen(config)?;
+    let listener = take_address(config)?;
     if let Some(user) = &config.user {
         identity::find(user).and_then(become_user).context(|| format!("cannot run as {user}"))?;
     }
     let root = Root::new(&config.document_root)
         .context(|| format!("cannot serve {}", config.document_root.display()))?;
     let descriptors = Descriptors::share_out();
+    // Last of all that can fail: who listens beside another server gets its clients.
+    listener
+        .listen(i32::from(config.backlog))
+        .context(|| format!("cannot listen on {} port {}", config.host, config.port))?;
+    let address = listener.local_address().context(|| "cannot tell the address".into())?;
     let signals = Signals::new().context(|| "cannot wait for signals".into())?;
     if !config.no_sandbox {
         lockdown::lock_in(&config.document_root, root.path());
@@ -185,23 +190,17 @@ fn end_with_a_panic() {
     }));
 }
 
-/// Listens on the socket that was passed on, or on the first address of the host that can be had.
-fn listen(config: &Config) -> Result<(Listener, SocketAddr), Error> {
-    let listener = match Listener::inherited().context(|| "cannot use LISTEN_FDS".into())? {
-        Some(listener) => listener,
-        None => bind(config)?,
-    };
-    let address = listener.local_address().context(|| "cannot tell the address".into())?;
-    Ok((listener, address))
-}
-
-fn bind(config: &Config) -> Result<Listener, Error> {
+/// The socket that was passed on, or the first address of the host that can be had.
+fn take_address(config: &Config) -> Result<Listener, Error> {
+    if let Some(listener) = Listener::inherited().context(|| "cannot use LISTEN_FDS".into())? {
+        return Ok(listener);
+    }
     let (host, port) = (config.host.as_str(), config.port);
     let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     let addresses = (bare, port).to_socket_addrs().context(|| format!("cannot resolve {host}"))?;
     let mut result = Err(io::ErrorKind::AddrNotAvailable.into());
     for address in addresses {
-        result = Listener::bind(address, i32::from(config.backlog), config.reuse_port);
+        result = Listener::bind(address, config.reuse_port);
         if result.is_ok() {
             break;
         }

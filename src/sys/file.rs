@@ -10,7 +10,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::socket::Socket;
-use super::{check, check_size};
+use super::{check, check_size, uninterrupted};
 
 /// What a name stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +76,7 @@ impl From<libc::stat> for Metadata {
 pub fn stat(path: &CStr) -> io::Result<Metadata> {
     let mut stat = MaybeUninit::<libc::stat>::uninit();
     // SAFETY: `path` ends in NUL, and `stat` has room for the answer.
-    check(unsafe { libc::stat(path.as_ptr(), stat.as_mut_ptr()) })?;
+    uninterrupted(|| unsafe { libc::stat(path.as_ptr(), stat.as_mut_ptr()) })?;
     // SAFETY: the kernel has filled it in.
     Ok(unsafe { stat.assume_init() }.into())
 }
@@ -131,6 +131,9 @@ static BY_COMPONENTS: AtomicBool = AtomicBool::new(false);
 pub fn open_beneath(directory: BorrowedFd, path: &CStr, purpose: Purpose) -> io::Result<File> {
     if !BY_COMPONENTS.load(Ordering::Relaxed) {
         match open_by_kernel(directory, path, purpose) {
+            // Something was renamed somewhere while `..` was followed, and the kernel does not say whether it
+            // matters. By hand it does not: what is opened stays where it is.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) if is_missing_or_forbidden(&error) => {
                 // A forbidden call fails for the directory itself too; a forbidden file does not.
                 if open_by_kernel(directory, c".", Purpose::Look)
@@ -156,17 +159,11 @@ fn open_by_kernel(directory: BorrowedFd, path: &CStr, purpose: Purpose) -> io::R
     let mut how: libc::open_how = unsafe { MaybeUninit::zeroed().assume_init() };
     how.flags = (purpose.flags() | libc::O_CLOEXEC) as u64;
     how.resolve = libc::RESOLVE_BENEATH | libc::RESOLVE_NO_MAGICLINKS;
+    let (from, size) = (directory.as_raw_fd(), size_of_val(&how));
     // SAFETY: `path` ends in NUL, and `how` is given with its size.
-    let descriptor = unsafe {
-        libc::syscall(
-            libc::SYS_openat2,
-            directory.as_raw_fd(),
-            path.as_ptr(),
-            &raw const how,
-            size_of_val(&how),
-        )
-    };
-    let descriptor = check(descriptor as libc::c_int)?;
+    let descriptor = uninterrupted(|| unsafe {
+        libc::syscall(libc::SYS_openat2, from, path.as_ptr(), &raw const how, size) as libc::c_int
+    })?;
     // SAFETY: the kernel has just made this descriptor for us and nobody else has it.
     Ok(File::from(unsafe { OwnedFd::from_raw_fd(descriptor) }))
 }
@@ -225,7 +222,8 @@ fn components(path: &[u8]) -> io::Result<Vec<Vec<u8>>> {
 fn open_at(directory: Option<BorrowedFd>, path: &CStr, flags: libc::c_int) -> io::Result<OwnedFd> {
     let directory = directory.map_or(libc::AT_FDCWD, |directory| directory.as_raw_fd());
     // SAFETY: `path` ends in NUL.
-    let descriptor = check(unsafe { libc::openat(directory, path.as_ptr(), flags | libc::O_CLOEXEC) })?;
+    let descriptor =
+        uninterrupted(|| unsafe { libc::openat(directory, path.as_ptr(), flags | libc::O_CLOEXEC) })?;
     // SAFETY: the kernel has just made this descriptor for us and nobody else has it.
     Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
 }

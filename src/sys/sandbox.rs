@@ -99,6 +99,7 @@ fn allowed() -> Result<Rules, BackendError> {
         // The end by a panic.
         (libc::SYS_tgkill, 0, SeccompCmpOp::Eq, process),
         (libc::SYS_ioctl, 1, SeccompCmpOp::Eq, u64::from(TIOCOUTQ)),
+        (libc::SYS_setsockopt, 2, SeccompCmpOp::Eq, libc::SO_LINGER as u64),
         (libc::SYS_fcntl, 1, SeccompCmpOp::Eq, libc::F_DUPFD_CLOEXEC as u64),
         (libc::SYS_fcntl, 1, SeccompCmpOp::Eq, libc::F_GETFD as u64),
     ] {

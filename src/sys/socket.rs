@@ -18,14 +18,15 @@ const DEFER_SECONDS: libc::c_int = 1;
 pub struct Listener(OwnedFd);
 
 impl Listener {
-    /// Listens on an address; port 0 lets the system choose. `::` takes IPv4 too.
+    /// Takes an address, on which nobody is heard before [`Listener::listen`]; port 0 lets the system choose. `::`
+    /// takes IPv4 too.
     ///
     /// A connection is handed over once its first bytes are there (TCP_DEFER_ACCEPT): the request can then
     /// be read at once, without waiting. A client that says nothing is handed over a little later.
     ///
     /// # Errors
     /// The system's: the address is in use, not ours, or its port is reserved.
-    pub fn bind(address: SocketAddr, backlog: i32, reuse_port: bool) -> io::Result<Listener> {
+    pub fn bind(address: SocketAddr, reuse_port: bool) -> io::Result<Listener> {
         let family = if address.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
         let kind = libc::SOCK_STREAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
         // SAFETY: the call takes no pointer.
@@ -41,12 +42,24 @@ impl Listener {
         let (raw, length) = RawAddress::from(address);
         // SAFETY: `raw` lives through the call and its first `length` bytes are an address.
         check(unsafe { libc::bind(socket.as_raw_fd(), raw.as_ptr(), length) })?;
-        // SAFETY: the call takes no pointer.
-        check(unsafe { libc::listen(socket.as_raw_fd(), backlog) })?;
-        if reuse_port {
-            prefer_the_second(socket.as_fd())?;
-        }
         Ok(Listener(socket))
+    }
+
+    /// Listens, unless it does already. From now on clients wait here: those of another server's too that shares
+    /// the port.
+    ///
+    /// # Errors
+    /// The system's: somebody else has begun to listen there.
+    pub fn listen(&self, backlog: i32) -> io::Result<()> {
+        if get_option(self.0.as_fd(), libc::SOL_SOCKET, libc::SO_ACCEPTCONN)? == 1 {
+            return Ok(());
+        }
+        // SAFETY: the call takes no pointer.
+        check(unsafe { libc::listen(self.0.as_raw_fd(), backlog) })?;
+        if get_option(self.0.as_fd(), libc::SOL_SOCKET, libc::SO_REUSEPORT)? == 1 {
+            prefer_the_second(self.0.as_fd())?;
+        }
+        Ok(())
     }
 
     /// The socket that a supervisor has opened and passes on, if it has (sd_listen_fds(3)). To be called once.
@@ -174,6 +187,17 @@ impl Socket {
         let result = unsafe { libc::ioctl(self.0.as_raw_fd(), libc::TIOCOUTQ, &mut count) };
         // It fails for no connected socket: then nothing is on its way.
         if result < 0 { 0 } else { u64::try_from(count).unwrap_or(0) }
+    }
+
+    /// Makes closing throw away what was not acknowledged, and reset the connection. Otherwise the kernel would keep
+    /// it, for a client that has been given up, for a long time.
+    pub fn forget_when_closed(&self) {
+        let value = libc::linger { l_onoff: 1, l_linger: 0 };
+        let size = size_of::<libc::linger>() as libc::socklen_t;
+        let pointer = (&raw const value).cast();
+        // SAFETY: `value` lives through the call and has `size` bytes. It fails for no socket of ours.
+        let _ =
+            unsafe { libc::setsockopt(self.0.as_raw_fd(), libc::SOL_SOCKET, libc::SO_LINGER, pointer, size) };
     }
 
     /// Says that nothing more is sent; the other direction stays open.
@@ -314,7 +338,8 @@ mod tests {
 
     #[test]
     fn nothing_waits_on_a_new_listener() {
-        let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), 1, false).unwrap();
+        let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), false).unwrap();
+        listener.listen(1).unwrap();
         assert_ne!(listener.local_address().unwrap().port(), 0);
         assert_eq!(listener.accept().unwrap_err().kind(), io::ErrorKind::WouldBlock);
     }
