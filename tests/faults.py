@@ -881,11 +881,12 @@ def renames_elsewhere():
     site, elsewhere = make_site(), tempfile.mkdtemp(dir=scratch)
     os.mkdir(f"{site}/folder")
     os.symlink("folder/../folder/../folder/../folder/../small.txt", f"{site}/link")
-    write(f"{elsewhere}/a", b"")
-    def rename(_, over):
+    def rename(number, over):
+        one, other = f"{elsewhere}/{number}", f"{elsewhere}/{number}.moved"
+        write(one, b"")
         while not over.is_set():
-            os.rename(f"{elsewhere}/a", f"{elsewhere}/b")
-            os.rename(f"{elsewhere}/b", f"{elsewhere}/a")
+            os.rename(one, other)
+            os.rename(other, one)
     with Server(site, "--cache-size", "0") as server, Crowd(2, rename), Client(server) as client:
         for _ in range(5000):
             status = client.get("/link").status
