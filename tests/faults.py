@@ -382,12 +382,12 @@ class Visitor:
         self.crowd.__enter__()
         return self
 
-    def __exit__(self, kind, *rest):
-        self.crowd.__exit__(kind, *rest)
-        if kind is None:
-            check(not self.failures, f"{len(self.failures)} of {len(self.times)} requests fail: {self.failures[:3]}")
-            slow = sorted(self.times)[int(len(self.times) * 0.99)]
-            check(slow < 0.05, f"the 99th percentile of {len(self.times)} requests is {slow * 1000:.0f} ms")
+    def __exit__(self, *error):
+        self.crowd.__exit__(*error)
+
+    def slow(self):
+        """The 99th percentile."""
+        return sorted(self.times)[int(len(self.times) * 0.99)]
 
 
 def attack(flags, path, *server_flags, seconds=10):
@@ -398,10 +398,16 @@ def attack(flags, path, *server_flags, seconds=10):
     log = f"{tempfile.mkdtemp(dir=scratch)}/log"
     with Server(make_site(), "--backlog", "1024", "--file-log", log, *server_flags, log="info") as server:
         command = ["slowhttptest", *flags.split(), "-c", "1000", "-r", "500", "-l", str(seconds), "-u", f"{server}{path}"]
-        with Visitor(server) as visitor:
+        with Visitor(server) as visitor, Server(make_site()) as other, Visitor(other) as bystander:
             end = time.monotonic() + seconds
             while time.monotonic() < end - 1 and not visitor.failures:
                 subprocess.run(command, stdout=subprocess.DEVNULL, timeout=60, cwd=scratch)
+        count, failures, slow = len(visitor.times), visitor.failures, visitor.slow()
+        check(not failures, f"{len(failures)} of {count} requests fail: {failures[:3]}")
+        # What a busy machine costs, it costs the visitor of another server too; it excuses no more than 150 ms.
+        excuse = min(bystander.slow(), 0.15)
+        check(slow < 0.05 + excuse, f"the 99th percentile of {count} requests is {slow * 1000:.0f} ms, of another "
+                                    f"server's {bystander.slow() * 1000:.0f} ms")
         check(server.resident() < 96 * MIB, f"it has {server.resident() // MIB} MiB of memory")
         server.signal(signal.SIGTERM)  # what was not finished is logged now
         server.await_exit(15)
