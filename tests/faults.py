@@ -523,9 +523,18 @@ def idle_make_room():
             check(client.get().body == SMALL, "a connection that was not the oldest is disturbed")
 
 
-@promise("ABUSE", "at --max-connections with none idle the newcomer gets a whole 503, and 200 when there is room again")
-def none_idle():
-    with Server(make_site(), "--max-connections", "4", "--backlog", "64") as server, contextlib.ExitStack() as stack:
+@promise("ABUSE", "at --max-connections, four workers: 200 newcomers in a row are served, and idle ones make room")
+def idle_make_room_in_all_workers():
+    with Server(make_site(), "--max-connections", "8", "-w", "4") as server, contextlib.ExitStack() as stack:
+        for number in range(200):
+            status = stack.enter_context(Client(server)).get().status
+            check(status == 200, f"newcomer {number} gets a {status}")
+        eventually("no more than 8 are open", lambda: server.connections() <= 8)
+
+
+def turn_away(workers):
+    flags = ["--max-connections", "4", "--backlog", "64", "-w", workers]
+    with Server(make_site(), *flags) as server, contextlib.ExitStack() as stack:
         clients = [stack.enter_context(Client(server, receive_buffer=4096)) for _ in range(4)]
         for client in clients:
             client.ask("/large.bin")
@@ -540,17 +549,29 @@ def none_idle():
         eventually("there is room again", lambda: server.get().status == 200)
 
 
-@promise("ABUSE", "beyond --max-connections-per-ip a client gets 503, and another address is served")
+@promise("ABUSE", "at --max-connections with none idle the newcomer gets a whole 503, and 200 when there is room again")
+def none_idle():
+    turn_away("1")
+
+
+@promise("ABUSE", "at --max-connections with none idle, four workers: the same")
+def none_idle_in_all_workers():
+    turn_away("4")
+
+
+@promise("ABUSE", "beyond --max-connections-per-ip a client gets 503, and another address is served, four workers too")
 def per_address():
-    with Server(make_site(), "--max-connections-per-ip", "3") as server, contextlib.ExitStack() as stack:
-        clients = [stack.enter_context(Client(server)) for _ in range(3)]
-        for client in clients:
-            check(client.get().status == 200, "no 200 below the limit")
-        check(server.get().status == 503, "the fourth gets no 503")
-        check(server.get(source="127.0.0.2").status == 200, "another address is not served")
-        check(all(client.get().status == 200 for client in clients), "the first three are disturbed")
-        clients[0].close()
-        eventually("a closed one makes room", lambda: server.get().status == 200)
+    for workers in ("1", "4"):
+        flags = ["--max-connections-per-ip", "3", "-w", workers]
+        with Server(make_site(), *flags) as server, contextlib.ExitStack() as stack:
+            clients = [stack.enter_context(Client(server)) for _ in range(3)]
+            for client in clients:
+                check(client.get().status == 200, "no 200 below the limit")
+            check(server.get().status == 503, "the fourth gets no 503")
+            check(server.get(source="127.0.0.2").status == 200, "another address is not served")
+            check(all(client.get().status == 200 for client in clients), "the first three are disturbed")
+            clients[0].close()
+            eventually("a closed one makes room", lambda: server.get().status == 200)
 
 
 @promise("ABUSE", "without descriptors the server rests (below 20 % of a processor) and serves when they come back")
@@ -1219,6 +1240,18 @@ def upgrade_by_reuse_port(workers):
         site = make_site(**{"which.txt": b"%d" % number})
         return Server(site, "--reuse-port", "-w", workers, "--backlog", "512", port=port)
     upgrade(begin, None)
+
+
+@promise("SIGNALS", "twenty upgrades by --reuse-port that cannot start, under load: no request fails")
+def failed_upgrade():
+    with Server(make_site(**{"which.txt": b"0"}), "--reuse-port", "--backlog", "512") as server:
+        with Load(server.port) as load:
+            for _ in range(20):
+                command = [httpd, "-r", f"{scratch}/missing", "--reuse-port", "--port", str(server.port)]
+                result = subprocess.run(command, stderr=subprocess.DEVNULL, timeout=PATIENCE)
+                check(result.returncode == 1, f"exit status {result.returncode}")
+                before = sum(load.served.values())
+                eventually("requests are served", lambda: sum(load.served.values()) > before + 20 or load.crowd.errors)
 
 
 def upgrade_by_activation(workers):
