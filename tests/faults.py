@@ -405,8 +405,9 @@ def attack(flags, path, *server_flags, seconds=10):
                 subprocess.run(command, stdout=subprocess.DEVNULL, timeout=60, cwd=scratch)
         count, failures, slow = len(visitor.times), visitor.failures, visitor.slow()
         check(not failures, f"{len(failures)} of {count} requests fail: {failures[:3]}")
-        # What a busy machine costs, it costs the visitor of another server too; it excuses no more than 150 ms.
-        excuse = min(bystander.slow(), 0.15)
+        # What a busy machine costs, it costs the visitor of another server too, by luck the half of it; it excuses
+        # no more than 150 ms.
+        excuse = min(2 * bystander.slow(), 0.15)
         check(slow < 0.05 + excuse, f"the 99th percentile of {count} requests is {slow * 1000:.0f} ms, of another "
                                     f"server's {bystander.slow() * 1000:.0f} ms")
         check(server.resident() < 96 * MIB, f"it has {server.resident() // MIB} MiB of memory")
