@@ -36,6 +36,9 @@ use crate::sys::socket::Socket;
 /// kernel reset the connection, and the reset can overtake the response (RFC 9112 section 9.6).
 pub const LINGER: Duration = Duration::from_secs(5);
 
+/// Bytes that a client takes before the kernel may keep more than a little for it.
+const EARNS_QUEUE: u64 = 1024 * 1024;
+
 /// How long a connection may wait for what, and how slow its client may be.
 #[derive(Clone, Copy, Debug)]
 pub struct Timeouts {
@@ -64,6 +67,8 @@ pub struct Turn<'a> {
     pub parser: &'a mut Parser,
     /// An output that is lent out for as long as the socket takes all; empty in between.
     pub output: &'a mut Output,
+    /// When enough of files is sent in this turn.
+    pub sends_until: Instant,
     /// Where lines go, if anybody wants them.
     pub log: Option<&'a mut AccessLog>,
     /// Whether every response is the last one of its connection.
@@ -165,6 +170,8 @@ pub struct Connection {
     client: IpAddr,
     /// Whether there is room for it; if not, it is told so and closed.
     is_welcome: bool,
+    /// Bytes that the socket has taken; enough of them earn it a longer queue.
+    sent: u64,
     state: State,
 }
 
@@ -172,7 +179,7 @@ impl Connection {
     /// A connection that has said nothing yet. One that was not let in is told so when it first acts.
     pub fn from_guest(guest: Guest, now: Instant) -> Connection {
         let Guest { socket, client, is_inside, asked: _ } = guest;
-        Connection { socket, client, is_welcome: is_inside, state: State::Idle { since: now } }
+        Connection { socket, client, is_welcome: is_inside, sent: 0, state: State::Idle { since: now } }
     }
 
     /// The socket.
@@ -388,7 +395,9 @@ impl Connection {
 
     /// Sends the lent output. Returns whether there is more to do now.
     fn send(&mut self, then: Then, input: &mut Input, turn: &mut Turn) -> bool {
-        match turn.output.send(&self.socket, false) {
+        let result = turn.output.send(&self.socket, false, turn.sends_until);
+        self.count_sent(turn.output.sent_bytes());
+        match result {
             Ok(Sent::All) => {
                 log_finished(turn.output, turn.log.as_deref_mut());
                 self.follow(then, input, turn)
@@ -415,25 +424,34 @@ impl Connection {
     fn send_on(&mut self, input: &mut Input, turn: &mut Turn) -> bool {
         let State::Sending(sending) = &mut self.state else { return false };
         let before = sending.output.sent_bytes();
-        let result = sending.output.send(&self.socket, sending.is_cold);
+        let result = sending.output.send(&self.socket, sending.is_cold, turn.sends_until);
         log_finished(&mut sending.output, turn.log.as_deref_mut());
+        let progress = sending.output.sent_bytes() - before;
+        let then = sending.then;
         match result {
-            Ok(Sent::All) => {
-                let then = sending.then;
-                self.follow(then, input, turn)
-            }
+            Ok(Sent::All) => self.follow(then, input, turn),
             Ok(sent @ (Sent::Part | Sent::Cold)) => {
                 sending.is_cold = sent == Sent::Cold;
-                if sending.output.sent_bytes() > before {
+                if progress > 0 {
                     sending.since = turn.now;
                 }
                 sending.held = input.take_rest();
+                self.count_sent(progress);
                 false
             }
             Err(error) => {
                 self.close(Reason::Broken(error.kind()), turn);
                 false
             }
+        }
+    }
+
+    /// A client that has taken so much is no slow reader.
+    fn count_sent(&mut self, count: u64) {
+        let is_earned = self.sent < EARNS_QUEUE && self.sent + count >= EARNS_QUEUE;
+        self.sent += count;
+        if is_earned {
+            self.socket.lengthen_queue();
         }
     }
 

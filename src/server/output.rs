@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io::{self, IoSlice};
 use std::ops::Range;
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use super::access_log::Line;
 use crate::http::response::{self, Connection, Preamble};
@@ -26,6 +27,11 @@ const FILE_CHUNK: u64 = 512 * 1024;
 const FETCHED: u64 = 2 * 1024 * 1024;
 /// Bytes that one connection may send in one turn, so that a large download never starves the others.
 const TURN_BUDGET: u64 = 2 * 1024 * 1024;
+/// How long all connections together may send files in one turn. It is a time and not a number of bytes: a client
+/// that takes tiny segments makes each byte a hundred times dearer.
+pub const SENDING_TIME: Duration = Duration::from_millis(10);
+/// Bytes of a file that a connection may send all the same when that time is over, so that each goes on in every turn.
+const LEAST_BUDGET: u64 = 8 * 1024;
 /// Room that is kept for the next responses.
 const KEPT_ROOM: usize = 64 * 1024;
 
@@ -63,7 +69,7 @@ pub struct Output {
     rendered: Vec<u8>,
     rendered_sent: usize,
     pieces: VecDeque<Piece>,
-    /// Bytes of all responses so far, and the ones of them that the socket has taken.
+    /// Bytes of all responses since there was last nothing to send, and the ones of them that the socket has taken.
     promised: u64,
     sent: u64,
     logged: VecDeque<Logged>,
@@ -80,7 +86,7 @@ impl Output {
         self.rendered.len() + self.pinned >= BATCH || self.has_file
     }
 
-    /// Bytes that the socket has taken since the output was begun.
+    /// Bytes that the socket has taken since there was last nothing to send.
     pub fn sent_bytes(&self) -> u64 {
         self.sent
     }
@@ -93,6 +99,9 @@ impl Output {
         connection: Connection,
         line: Option<Line>,
     ) {
+        if self.pieces.is_empty() && self.logged.is_empty() {
+            (self.promised, self.sent) = (0, 0);
+        }
         let Response { status, representation, part, with_content } = response;
         let mut own = Vec::new();
         let fields = match &part {
@@ -182,12 +191,12 @@ impl Output {
         }
     }
 
-    /// Sends as much as the socket takes and the turn allows. `is_fetched` says that the disk has just read
+    /// Sends as much as the socket takes and the turn allows, files `until` its time is over. `is_fetched` says that the disk has just read
     /// [`Output::cold`]: it is then sent wherever it is, for some file systems keep nothing in memory.
     ///
     /// # Errors
     /// The connection's; `UnexpectedEof` when a file has become shorter than what was promised.
-    pub fn send(&mut self, socket: &Socket, mut is_fetched: bool) -> io::Result<Sent> {
+    pub fn send(&mut self, socket: &Socket, mut is_fetched: bool, until: Instant) -> io::Result<Sent> {
         let mut budget = TURN_BUDGET;
         while let Some(front) = self.pieces.front() {
             if budget == 0 {
@@ -196,6 +205,13 @@ impl Output {
             let result = match front {
                 Piece::Content(representation, range) => match &representation.content {
                     Content::File(file, _) => {
+                        if Instant::now() >= until {
+                            let begun = TURN_BUDGET - budget;
+                            budget = LEAST_BUDGET.saturating_sub(begun);
+                            if budget == 0 {
+                                return Ok(Sent::Part);
+                            }
+                        }
                         let count = (range.end - range.start).min(FILE_CHUNK).min(budget);
                         if !std::mem::take(&mut is_fetched) && !is_resident(file, range.start, count) {
                             return Ok(Sent::Cold);

@@ -39,7 +39,8 @@ impl Timers {
     /// Takes out what is to be looked at by now, into `due`.
     pub fn take_due(&mut self, now: Instant, due: &mut Vec<u32>) {
         while self.time_of(self.next) <= now {
-            due.append(&mut self.slots[(self.next % SLOTS) as usize]);
+            // Taken whole: a slot that kept its room would remember the largest burst there was.
+            due.append(&mut std::mem::take(&mut self.slots[(self.next % SLOTS) as usize]));
             self.next += 1;
         }
         if self.first.is_some_and(|first| first < self.next) {

@@ -22,7 +22,7 @@ use super::crew::{Crew, Guest, Member};
 use super::disk::Disk;
 use super::gate::Gate;
 use super::log_file::LogFile;
-use super::output::Output;
+use super::output::{Output, SENDING_TIME};
 use super::timers::Timers;
 use crate::http::parser::Parser;
 use crate::http::response::Preamble;
@@ -316,7 +316,10 @@ impl Worker {
     fn answer_all(&mut self) {
         let happened = std::mem::take(&mut self.happened);
         let mut has_received = false;
-        for (token, happened) in &happened {
+        // Each turn begins with another connection, for the time to send files may be over before the last one.
+        let first = (self.moment.turn as usize).checked_rem(happened.len()).unwrap_or(0);
+        let (later, sooner) = happened.split_at(first);
+        for (token, happened) in sooner.iter().chain(later) {
             has_received |= matches!(happened, Happened::Received(_));
             self.live(*token, |connection, turn, arena| {
                 let arrival = match happened {
@@ -345,6 +348,7 @@ impl Worker {
             preamble: &self.preamble,
             parser: &mut self.parser,
             output: &mut self.output,
+            sends_until: self.now + SENDING_TIME,
             log: self.log.as_mut(),
             is_stopping: self.ends.is_some(),
         };
@@ -385,7 +389,7 @@ impl Worker {
             };
             if let Err(error) = result {
                 log::warn!("a connection is closed because it cannot be watched: {error}");
-                return self.unseat(token);
+                return self.break_off(token, &error);
             }
             seat.watched = Some(interest);
         }
@@ -397,7 +401,7 @@ impl Worker {
                 Ok(()) => seat.is_fetching = true,
                 Err(error) => {
                     log::warn!("a download is broken off because its file cannot be read: {error}");
-                    return self.unseat(token);
+                    return self.break_off(token, &error);
                 }
             }
         }
@@ -406,6 +410,11 @@ impl Worker {
         {
             seat.look = Some(self.timers.add(token as u32, deadline));
         }
+    }
+
+    /// Ends a connection that cannot go on for want of something in the server.
+    fn break_off(&mut self, token: usize, error: &io::Error) {
+        self.live(token, |connection, turn, _| connection.close(Reason::Broken(error.kind()), turn));
     }
 
     fn unseat(&mut self, token: usize) {

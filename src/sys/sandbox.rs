@@ -89,22 +89,36 @@ const FREELY: &[libc::c_long] = &[
 fn allowed() -> Result<Rules, BackendError> {
     let mut rules: Rules = FREELY.iter().map(|&call| (call, Vec::new())).collect();
     let process = u64::from(std::process::id());
-    for (call, argument, comparison, value) in [
+    let equals = |argument, value| (argument, SeccompCmpOp::Eq, value);
+    let masked = |argument, mask, value| (argument, SeccompCmpOp::MaskedEq(mask), value);
+    let code = libc::PROT_EXEC as u64;
+    let thread = libc::CLONE_THREAD as u64;
+    for (call, conditions) in [
         // Memory is never code.
-        (libc::SYS_mmap, 2, SeccompCmpOp::MaskedEq(libc::PROT_EXEC as u64), 0),
-        (libc::SYS_mprotect, 2, SeccompCmpOp::MaskedEq(libc::PROT_EXEC as u64), 0),
+        (libc::SYS_mmap, vec![masked(2, code, 0)]),
+        (libc::SYS_mprotect, vec![masked(2, code, 0)]),
         // Threads and no processes. `clone3` hides its flags, and the C library does without it.
-        (libc::SYS_clone, 0, SeccompCmpOp::MaskedEq(libc::CLONE_THREAD as u64), libc::CLONE_THREAD as u64),
-        (libc::SYS_prctl, 0, SeccompCmpOp::Eq, libc::PR_SET_NAME as u64),
+        (libc::SYS_clone, vec![masked(0, thread, thread)]),
+        (libc::SYS_prctl, vec![equals(0, libc::PR_SET_NAME as u64)]),
         // The end by a panic.
-        (libc::SYS_tgkill, 0, SeccompCmpOp::Eq, process),
-        (libc::SYS_ioctl, 1, SeccompCmpOp::Eq, u64::from(TIOCOUTQ)),
-        (libc::SYS_setsockopt, 2, SeccompCmpOp::Eq, libc::SO_LINGER as u64),
-        (libc::SYS_fcntl, 1, SeccompCmpOp::Eq, libc::F_DUPFD_CLOEXEC as u64),
-        (libc::SYS_fcntl, 1, SeccompCmpOp::Eq, libc::F_GETFD as u64),
+        (libc::SYS_tgkill, vec![equals(0, process)]),
+        // What a client has taken, how much may wait for it, and that it is given up.
+        (libc::SYS_ioctl, vec![equals(1, u64::from(TIOCOUTQ))]),
+        (
+            libc::SYS_setsockopt,
+            vec![equals(1, libc::IPPROTO_TCP as u64), equals(2, libc::TCP_NOTSENT_LOWAT as u64)],
+        ),
+        (libc::SYS_setsockopt, vec![equals(1, libc::SOL_SOCKET as u64), equals(2, libc::SO_LINGER as u64)]),
+        // A file that is handed to the threads for the disk.
+        (libc::SYS_fcntl, vec![equals(1, libc::F_DUPFD_CLOEXEC as u64)]),
+        // What the standard library checks in debug builds.
+        (libc::SYS_fcntl, vec![equals(1, libc::F_GETFD as u64)]),
     ] {
-        let condition = SeccompCondition::new(argument, SeccompCmpArgLen::Dword, comparison, value)?;
-        rules.entry(call).or_default().push(SeccompRule::new(vec![condition])?);
+        let condition = |(argument, comparison, value)| {
+            SeccompCondition::new(argument, SeccompCmpArgLen::Dword, comparison, value)
+        };
+        let conditions = conditions.into_iter().map(condition).collect::<Result<Vec<_>, _>>()?;
+        rules.entry(call).or_default().push(SeccompRule::new(conditions)?);
     }
     Ok(rules)
 }
