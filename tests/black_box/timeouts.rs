@@ -148,8 +148,13 @@ fn a_slow_reader_whose_kernel_still_makes_way_is_not() {
 #[test]
 fn a_reader_below_the_minimum_rate_is_dropped_although_it_goes_on() {
     let site = site_with_large_file();
-    let server = site.serve_with(&["--stall-timeout", "0.3", "--min-rate", "40000000"]);
+    site.write("page", [b'x'; 60_000]);
+    let server = site.serve_with(&["--stall-timeout", "0.3", "--min-rate", "20000000"]);
     let mut client = server.connect();
+    // What was sent before, even in no time, is no credit.
+    for _ in 0..3000 {
+        client.get("/page");
+    }
     let begin = Instant::now();
     client.send("GET /large.bin HTTP/1.1\r\nHost: a\r\n\r\n");
     let length = client.response_head().length();
