@@ -4,7 +4,7 @@
 
 use crate::client::Client;
 use crate::response::Response;
-use crate::server::{Server, after_shell_line};
+use crate::server::Server;
 use crate::site::{Site, WELCOME};
 
 /// The status, and the request without its method: ` target HTTP/1.1` and the fields behind it.
@@ -112,19 +112,17 @@ fn one_connection_survives_every_error_that_leaves_it_open() {
 
 #[test]
 fn without_descriptors_there_is_503_and_then_service_again() {
-    const LIMIT: usize = 40;
     let site = Site::new();
     site.write("cold.txt", "never asked for before");
-    let server = Server::start(after_shell_line(&format!("ulimit -n {LIMIT}"), &site.command(&[])));
-    // Each sends something, so that the server accepts it and spends a descriptor on it.
-    let mut clients: Vec<Client> = (0..LIMIT).map(|_| server.connect()).collect();
-    for client in &mut clients {
-        client.send("GET /cold.txt HTTP/1.1\r\n");
-    }
-    clients[0].send("Host: a\r\n\r\n");
-    let reply = clients[0].response();
+    let server = site.serve();
+    let mut client = server.connect();
+    assert_eq!(client.get("/").status, 200);
+    // Not one more than are open, so that the file cannot be opened.
+    server.process.limit_descriptors(0);
+    let reply = client.get("/cold.txt");
     assert_eq!(reply.status, 503, "{reply:?}");
     assert_is_a_small_page(&reply, "503");
-    drop(clients);
+    server.process.limit_descriptors(1024);
+    assert_eq!(client.get("/cold.txt").status, 200);
     assert_eq!(server.get("/cold.txt").status, 200);
 }

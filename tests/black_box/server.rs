@@ -149,6 +149,11 @@ impl Process {
         threads.map(|thread| status(thread.expect("a thread")).expect("its status")).collect()
     }
 
+    /// Lets it open descriptors with numbers below `limit` only; those that are open stay.
+    pub fn limit_descriptors(&self, limit: u64) {
+        system::limit_descriptors(self.child.id(), limit);
+    }
+
     /// What the kernel grants it.
     pub fn limits(&self) -> String {
         fs::read_to_string(format!("/proc/{}/limits", self.child.id())).expect("proc")

@@ -20,6 +20,19 @@ pub fn send_signal(id: u32, signal: libc::c_int) {
     assert_eq!(result, 0, "kill: {}", io::Error::last_os_error());
 }
 
+/// Sets how many descriptors the process `id` may have.
+pub fn limit_descriptors(id: u32, limit: u64) {
+    let id = libc::pid_t::try_from(id).expect("a process id fits into pid_t");
+    let mut limits = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limits` lives through both calls; a null pointer says that nothing is set, or nothing wanted.
+    let result = unsafe {
+        libc::prlimit(id, libc::RLIMIT_NOFILE, std::ptr::null(), &mut limits);
+        limits.rlim_cur = limit;
+        libc::prlimit(id, libc::RLIMIT_NOFILE, &limits, std::ptr::null_mut())
+    };
+    assert_eq!(result, 0, "prlimit: {}", io::Error::last_os_error());
+}
+
 /// Makes a FIFO: a name whose opening blocks until somebody opens the other end.
 pub fn make_fifo(path: &Path) {
     let name = CString::new(path.as_os_str().as_bytes()).expect("a path has no NUL");
