@@ -23,6 +23,7 @@ use super::crew::Guest;
 use super::exchange::{self, Then};
 use super::input::Input;
 use super::output::{Output, Sent};
+use super::sending::Sending;
 use crate::http::framing::{Skipped, Skipper};
 use crate::http::parser::Parser;
 use crate::http::request::Request;
@@ -109,45 +110,6 @@ struct ReadingHead {
     parser: Parser,
     /// When its first byte came.
     since: Instant,
-}
-
-#[derive(Debug)]
-struct Sending {
-    output: Output,
-    then: Then,
-    /// What has come behind the requests that are being answered.
-    held: Vec<u8>,
-    /// Whether it is the disk that it waits for, and not the client.
-    is_cold: bool,
-    /// When the socket was first full.
-    began: Instant,
-    /// The last progress.
-    since: Instant,
-    /// Bytes of the output that the client was known to have, when it was last asked for.
-    taken: u64,
-}
-
-impl Sending {
-    /// The earlier of two ends: a client that takes nothing, and one that takes too little to be worth its
-    /// place. The second one no dribble can put off.
-    fn deadline(&self, timeouts: &Timeouts) -> Instant {
-        let stalled = self.since + timeouts.stall;
-        if timeouts.min_rate == 0 {
-            return stalled;
-        }
-        let earned = Duration::from_secs_f64(self.taken as f64 / f64::from(timeouts.min_rate));
-        stalled.min(self.began + timeouts.stall + earned)
-    }
-
-    /// Asks the kernel what the client has. What was given to the socket says little: it holds megabytes, and
-    /// tells of room only when a good part of them is gone.
-    fn look_at_progress(&mut self, socket: &Socket, now: Instant) {
-        let taken = self.output.sent_bytes().saturating_sub(socket.unacknowledged());
-        if taken > self.taken {
-            self.taken = taken;
-            self.since = now;
-        }
-    }
 }
 
 /// What has happened on the socket.

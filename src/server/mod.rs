@@ -15,6 +15,7 @@ mod input;
 mod lockdown;
 mod log_file;
 mod output;
+mod sending;
 mod timers;
 #[cfg(debug_assertions)]
 mod trial;
