@@ -17,7 +17,8 @@ use crate::site::{Part, Response};
 use crate::sys::file::{is_resident, read_if_resident, send_file};
 use crate::sys::socket::{MAX_SLICES, Socket};
 
-/// Bodies up to this many bytes are copied behind their head: cheaper than a slice of their own.
+/// Bodies up to this many bytes are copied behind their head, so that many leave in one slice. It matters little: 4 KiB
+/// cost 7.66 us copied and 7.72 as a slice of their own, 10 KiB 8.84 and 9.06.
 const COPIED: u64 = 4 * 1024;
 /// Bytes of responses after which a pipeline is sent, and not answered further.
 const BATCH: usize = 64 * 1024;
