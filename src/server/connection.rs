@@ -389,18 +389,18 @@ impl Connection {
         let result = sending.output.send(&self.socket, sending.is_cold, turn.sends_until);
         log_finished(&mut sending.output, turn.log.as_deref_mut());
         let progress = sending.output.sent_bytes() - before;
+        if progress > 0 {
+            sending.since = turn.now;
+        }
+        if let Ok(sent @ (Sent::Part | Sent::Cold)) = result {
+            sending.is_cold = sent == Sent::Cold;
+            sending.held = input.take_rest();
+        }
         let then = sending.then;
+        self.count_sent(progress);
         match result {
             Ok(Sent::All) => self.follow(then, input, turn),
-            Ok(sent @ (Sent::Part | Sent::Cold)) => {
-                sending.is_cold = sent == Sent::Cold;
-                if progress > 0 {
-                    sending.since = turn.now;
-                }
-                sending.held = input.take_rest();
-                self.count_sent(progress);
-                false
-            }
+            Ok(Sent::Part | Sent::Cold) => false,
             Err(error) => {
                 self.close(Reason::Broken(error.kind()), turn);
                 false

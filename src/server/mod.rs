@@ -89,12 +89,12 @@ pub fn run(config: &Config) -> Result<(), Error> {
     let root = Root::new(&config.document_root)
         .context(|| format!("cannot serve {}", config.document_root.display()))?;
     let descriptors = Descriptors::share_out();
-    // Last of all that can fail: who listens beside another server gets its clients.
+    let signals = Signals::new().context(|| "cannot wait for signals".into())?;
+    // Behind all that an operator can get wrong: who listens beside another server gets its clients.
     listener
         .listen(i32::from(config.backlog))
         .context(|| format!("cannot listen on {} port {}", config.host, config.port))?;
     let address = listener.local_address().context(|| "cannot tell the address".into())?;
-    let signals = Signals::new().context(|| "cannot wait for signals".into())?;
     if !config.no_sandbox {
         lockdown::lock_in(&config.document_root, root.path());
     }
