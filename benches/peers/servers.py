@@ -78,6 +78,10 @@ def ours_log(place):
     return ours(place, "--file-log", os.path.join(place.folder, "access.log"))
 
 
+def ours_open(place):
+    return ours(place, "--no-sandbox")
+
+
 def nginx(place, cache=""):
     # As root it would serve as `nobody`, who may not be allowed to see the site.
     user = "user root;" if os.geteuid() == 0 else ""
@@ -184,6 +188,7 @@ SERVERS = {
     "floor": Server(FLOOR, floor, version=None),
     "ours": Server(OURS, ours, environment={"RUST_LOG": "warn"}),  # no access log, as with the others
     "ours-log": Server(OURS, ours_log, environment={"RUST_LOG": "info"}, only=("ab", "tiny")),
+    "ours-open": Server(OURS, ours_open, environment={"RUST_LOG": "warn"}, only=("ab", "tiny")),
     "nginx": Server("nginx", nginx, ("-v",)),
     "nginx-cache": Server("nginx", nginx_cache, ("-v",)),
     "lighttpd": Server("lighttpd", lighttpd, ("-v",)),
@@ -194,7 +199,7 @@ SERVERS = {
     "darkhttpd": Server("darkhttpd", darkhttpd, version=()),
 }
 # Rows that are no rivals: never the best peer.
-NOT_PEERS = ("floor", "ours", "ours-log")
+NOT_PEERS = ("floor", "ours", "ours-log", "ours-open")
 
 
 def choose(names):
