@@ -14,7 +14,7 @@ use super::access_log::Line;
 use crate::http::response::{self, Connection, Preamble};
 use crate::site::file::{Content, Representation};
 use crate::site::{Part, Response};
-use crate::sys::file::{is_resident, read_if_resident, send_file};
+use crate::sys::file::{read_if_resident, send_file};
 use crate::sys::socket::{MAX_SLICES, Socket};
 
 /// Bodies up to this many bytes are copied behind their head, so that many leave in one slice. It matters
@@ -181,7 +181,7 @@ impl Output {
             Content::Memory(bytes) if length <= COPIED => {
                 self.push_rendered(&bytes[range.start as usize..range.end as usize]);
             }
-            Content::File(file, _) if length <= COPIED && self.render_file(file, &range) => {}
+            Content::File(open) if length <= COPIED && self.render_file(open.file(), &range) => {}
             content => {
                 match content {
                     Content::Memory(bytes) => self.pinned += bytes.len(),
@@ -204,17 +204,19 @@ impl Output {
         while let Some(front) = self.pieces.front() {
             let result = match front {
                 Piece::Content(representation, range) => match &representation.content {
-                    Content::File(file, _) => {
-                        let budget = if Instant::now() < until { TURN_BUDGET } else { LEAST_BUDGET };
+                    Content::File(open) => {
+                        let now = Instant::now();
+                        let budget = if now < until { TURN_BUDGET } else { LEAST_BUDGET };
                         let left = budget.saturating_sub(self.sent - begun);
                         if left == 0 {
                             return Ok(Sent::Part);
                         }
                         let count = (range.end - range.start).min(FILE_CHUNK).min(left);
-                        if !std::mem::take(&mut is_fetched) && !is_resident(file, range.start, count) {
+                        let piece = range.start..range.start + count;
+                        if !std::mem::take(&mut is_fetched) && !open.is_resident(piece, now) {
                             return Ok(Sent::Cold);
                         }
-                        match send_file(socket, file, range.start, count as usize) {
+                        match send_file(socket, open.file(), range.start, count as usize) {
                             Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
                             result => result,
                         }
@@ -241,7 +243,7 @@ impl Output {
     pub fn cold(&self) -> Option<(&File, Range<u64>)> {
         match self.pieces.front()? {
             Piece::Content(representation, range) => match &representation.content {
-                Content::File(file, _) => Some((file, range.start..range.end.min(range.start + FETCHED))),
+                Content::File(open) => Some((open.file(), range.start..range.end.min(range.start + FETCHED))),
                 Content::Memory(_) => None,
             },
             Piece::Rendered(_) => None,

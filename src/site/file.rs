@@ -17,6 +17,7 @@ use std::rc::Rc;
 use xxhash_rust::xxh3::{Xxh3, xxh3_128, xxh3_128_with_seed};
 
 use super::Moment;
+use super::open_file::OpenFile;
 use crate::http::encoding::Coding;
 use crate::http::validators::{EntityTag, Validators};
 use crate::http::{date, media_type, response};
@@ -38,8 +39,8 @@ const READINGS: usize = 3;
 pub enum Content {
     /// All of it.
     Memory(Vec<u8>),
-    /// An open file of this many bytes.
-    File(File, u64),
+    /// An open file.
+    File(OpenFile),
 }
 
 impl Content {
@@ -47,7 +48,7 @@ impl Content {
     pub fn length(&self) -> u64 {
         match self {
             Content::Memory(bytes) => bytes.len() as u64,
-            Content::File(_, length) => *length,
+            Content::File(open) => open.length(),
         }
     }
 }
@@ -190,7 +191,7 @@ fn read(file: File, opened: Metadata) -> io::Result<(Content, Metadata)> {
     let mut before = opened;
     for _ in 0..READINGS {
         if before.size > IN_MEMORY {
-            return Ok((Content::File(file, before.size), before));
+            return Ok((Content::File(OpenFile::new(file, before.size)), before));
         }
         let mut bytes = vec![0; before.size as usize];
         let result = file.read_exact_at(&mut bytes, 0);
@@ -202,21 +203,21 @@ fn read(file: File, opened: Metadata) -> io::Result<(Content, Metadata)> {
         }
     }
     // Somebody writes without pause: it is served as an open file, whose length the sending keeps to.
-    Ok((Content::File(file, before.size), before))
+    Ok((Content::File(OpenFile::new(file, before.size)), before))
 }
 
 fn tag(content: &Content, metadata: &Metadata, moment: &Moment) -> io::Result<String> {
-    let (file, size) = match content {
+    let open = match content {
         Content::Memory(bytes) => return Ok(format!("{:032x}", xxh3_128(bytes))),
-        Content::File(file, size) => (file, *size),
+        Content::File(open) => open,
     };
     let says_nothing = matches!(metadata.modified.seconds, 0 | 1);
-    if says_nothing && size <= DIGESTED {
-        return digest(file);
+    if says_nothing && open.length() <= DIGESTED {
+        return digest(open.file());
     }
     let times = if says_nothing { metadata.changed } else { metadata.modified };
     let Timestamp { seconds, nanoseconds } = times;
-    let tag = format!("{size:x}-{seconds:x}-{nanoseconds:x}");
+    let tag = format!("{:x}-{seconds:x}-{nanoseconds:x}", open.length());
     Ok(if moment.is_settled(metadata) { tag } else { format!("{tag}-{:x}", moment.nanoseconds()) })
 }
 

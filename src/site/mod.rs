@@ -7,6 +7,7 @@ pub mod cache;
 mod clock;
 pub mod error_page;
 pub mod file;
+pub mod open_file;
 pub mod resolve;
 
 use std::rc::Rc;

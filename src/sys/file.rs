@@ -280,19 +280,26 @@ const PAGE: u64 = 4096;
 /// The kernel counts the pages that there are, those included that are still on their way from the disk: the last
 /// byte tells whether they have come. Where it cannot count (before 6.5, or in some containers) the first and the last
 /// byte stand for the whole.
-pub fn is_resident(file: &File, offset: u64, count: u64) -> bool {
-    let last = offset + count.saturating_sub(1);
-    let pages = last / PAGE - offset / PAGE + 1;
-    let is_there = |position| read_without_waiting(file, position, &mut [MaybeUninit::uninit()]) == Some(1);
-    match count_pages(file, offset, count) {
-        Some(counted) => counted >= pages && is_there(last),
-        None => is_there(offset) && is_there(last),
-    }
+pub fn is_resident(file: &File, range: Range<u64>) -> bool {
+    counts_as_resident(file, &range).unwrap_or_else(|| {
+        is_byte_resident(file, range.start) && is_byte_resident(file, range.end.saturating_sub(1))
+    })
+}
+
+/// The same for a range that is too long for its ends to stand for it: `None` where the kernel cannot count.
+pub fn counts_as_resident(file: &File, range: &Range<u64>) -> Option<bool> {
+    let counted = count_pages(file, range)?;
+    let last = range.end.saturating_sub(1);
+    Some(counted > last / PAGE - range.start / PAGE && is_byte_resident(file, last))
+}
+
+fn is_byte_resident(file: &File, position: u64) -> bool {
+    read_without_waiting(file, position, &mut [MaybeUninit::uninit()]) == Some(1)
 }
 
 /// How many pages of a range are in memory, or on their way to it; `None` where the kernel cannot tell.
-fn count_pages(file: &File, offset: u64, count: u64) -> Option<u64> {
-    let range = [offset, count];
+fn count_pages(file: &File, range: &Range<u64>) -> Option<u64> {
+    let range = [range.start, range.end - range.start];
     let mut pages = [0u64; 5];
     let (range_pointer, pages_pointer) = (range.as_ptr(), pages.as_mut_ptr());
     // SAFETY: `struct cachestat_range` is two 64-bit numbers, offset and length, and `struct cachestat` is
