@@ -4,6 +4,7 @@
 //! A range is a pair of offsets here: where the bytes come from is for others to know. On a coded
 //! representation the offsets count coded bytes (section 14.1.2): `length` is the size of what is sent.
 
+use std::fmt;
 use std::ops::Range;
 
 use super::date;
@@ -47,9 +48,20 @@ pub fn select(request: &Request, validators: &Validators, length: u64) -> Select
     parse(value, length).unwrap_or(Selection::Whole)
 }
 
-/// The value of `Content-Range` for one part (RFC 9110 section 14.4). The range is not empty.
-pub fn content_range(range: &Range<u64>, length: u64) -> String {
-    format!("bytes {}-{}/{length}", range.start, range.end.saturating_sub(1))
+/// The value of `Content-Range` for one part (RFC 9110 section 14.4), as its display.
+#[derive(Clone, Copy, Debug)]
+pub struct ContentRange<'a> {
+    /// The part, not empty.
+    pub range: &'a Range<u64>,
+    /// Bytes of the whole.
+    pub length: u64,
+}
+
+impl fmt::Display for ContentRange<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        let ContentRange { range, length } = self;
+        write!(formatter, "bytes {}-{}/{length}", range.start, range.end.saturating_sub(1))
+    }
 }
 
 /// The value of `Content-Range` in a 416 (RFC 9110 section 14.4).
@@ -95,7 +107,7 @@ impl Multipart {
                 "{line_end}--{}\r\nContent-Type: {}\r\nContent-Range: {}\r\n\r\n",
                 self.boundary,
                 self.media_type,
-                content_range(range, self.length)
+                ContentRange { range, length: self.length }
             );
             (head.into_bytes(), range.clone())
         })
@@ -401,11 +413,12 @@ mod tests {
     #[test]
     fn content_ranges() {
         // RFC 9110 section 14.4
-        assert_eq!(content_range(&(0..2), 10), "bytes 0-1/10");
-        assert_eq!(
-            content_range(&(4294967296..4294967297), 1 << 33),
-            "bytes 4294967296-4294967296/8589934592"
-        );
+        for (range, length, expected) in [
+            (0..2, 10, "bytes 0-1/10"),
+            (4294967296..4294967297, 1 << 33, "bytes 4294967296-4294967296/8589934592"),
+        ] {
+            assert_eq!(ContentRange { range: &range, length }.to_string(), expected);
+        }
         assert_eq!(unsatisfied_range(10), "bytes */10");
         assert_eq!(unsatisfied_range(0), "bytes */0");
     }

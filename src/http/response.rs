@@ -1,5 +1,8 @@
 //! A response head -> bytes (RFC 9112 section 4). The only code that knows how a header line is written.
 
+use std::fmt::Display;
+use std::io::Write;
+
 use super::date;
 use super::status::Status;
 
@@ -38,14 +41,14 @@ pub fn field(out: &mut Vec<u8>, name: &str, value: impl AsRef<[u8]>) {
     }
 }
 
-/// Appends a whole head: status line, preamble, connection, the given blocks of field lines, empty line.
-pub fn head(
-    out: &mut Vec<u8>,
-    status: Status,
-    preamble: &Preamble,
-    connection: Connection,
-    blocks: [&[u8]; 2],
-) {
+/// Appends one field line with a value that is made at this moment.
+pub fn made_field(out: &mut Vec<u8>, name: &str, value: impl Display) {
+    // Writing to memory cannot fail.
+    let _ = write!(out, "{name}: {value}\r\n");
+}
+
+/// Begins a head: status line, preamble, connection. Field lines follow, and an empty line.
+pub fn begin_head(out: &mut Vec<u8>, status: Status, preamble: &Preamble, connection: Connection) {
     let connection = match connection {
         Connection::Implied => "",
         Connection::KeepAlive => "Connection: keep-alive\r\n",
@@ -54,8 +57,10 @@ pub fn head(
     out.extend_from_slice(status.line().as_bytes());
     out.extend_from_slice(&preamble.0);
     out.extend_from_slice(connection.as_bytes());
-    out.extend_from_slice(blocks[0]);
-    out.extend_from_slice(blocks[1]);
+}
+
+/// Ends a head.
+pub fn end_head(out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
 }
 
@@ -66,15 +71,16 @@ mod tests {
     #[test]
     fn heads() {
         let preamble = Preamble::new(784_111_777);
-        let mut block = Vec::new();
-        field(&mut block, "Content-Length", "5");
         for (connection, line) in [
             (Connection::Implied, ""),
             (Connection::KeepAlive, "Connection: keep-alive\r\n"),
             (Connection::Close, "Connection: close\r\n"),
         ] {
             let mut out = Vec::new();
-            head(&mut out, Status::Ok, &preamble, connection, [&block, b"A: b\r\n"]);
+            begin_head(&mut out, Status::Ok, &preamble, connection);
+            made_field(&mut out, "Content-Length", 5);
+            field(&mut out, "A", "b");
+            end_head(&mut out);
             let expected = format!(
                 "HTTP/1.1 200 OK\r\nServer: Otuserver\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n{line}\
                  Content-Length: 5\r\nA: b\r\n\r\n"

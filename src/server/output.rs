@@ -11,6 +11,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::access_log::Line;
+use crate::http::range::ContentRange;
 use crate::http::response::{self, Connection, Preamble};
 use crate::site::file::{Content, Representation};
 use crate::site::{Part, Response};
@@ -105,24 +106,25 @@ impl Output {
             (self.promised, self.sent) = (0, 0);
         }
         let Response { status, representation, part, with_content } = response;
-        let mut own = Vec::new();
-        let fields = match &part {
-            Part::Whole => representation.fields(),
-            Part::Nothing => representation.fields_of_not_modified(),
+        let start = self.rendered.len();
+        let out = &mut self.rendered;
+        response::begin_head(out, status, preamble, connection);
+        match &part {
+            Part::Whole => out.extend_from_slice(representation.fields()),
+            Part::Nothing => out.extend_from_slice(representation.fields_of_not_modified()),
             Part::One(range) => {
-                let content_range = crate::http::range::content_range(range, representation.content.length());
-                response::field(&mut own, "Content-Range", content_range);
-                response::field(&mut own, "Content-Length", (range.end - range.start).to_string());
-                representation.fields_of_a_range()
+                out.extend_from_slice(representation.fields_of_a_range());
+                let content_range = ContentRange { range, length: representation.content.length() };
+                response::made_field(out, "Content-Range", content_range);
+                response::made_field(out, "Content-Length", range.end - range.start);
             }
             Part::Several(parts) => {
-                response::field(&mut own, "Content-Type", parts.content_type());
-                response::field(&mut own, "Content-Length", parts.length().to_string());
-                representation.fields_of_ranges()
+                out.extend_from_slice(representation.fields_of_ranges());
+                response::made_field(out, "Content-Type", parts.content_type());
+                response::made_field(out, "Content-Length", parts.length());
             }
-        };
-        let start = self.rendered.len();
-        response::head(&mut self.rendered, status, preamble, connection, [fields, &own]);
+        }
+        response::end_head(out);
         self.note_rendered(start);
         let body = self.promised;
         if with_content {
