@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Promises of robustness, each shown on the real httpd: under abuse, while files and logs change beneath it,
-through signals and upgrades, with system calls that fail, and locked down.
+through signals and upgrades, with system calls that fail, in packets, and locked down.
 
     tests/faults.py [HTTPD] [--only SUBSTRING]
 
@@ -14,7 +14,7 @@ broken, 2 when the server can't be started. About three minutes. Everything talk
 temporary folder; every wait has its end.
 """
 import argparse, collections, contextlib, ctypes, itertools, os, re, resource, shutil, signal, socket
-import subprocess, sys, tempfile, threading, time
+import struct, subprocess, sys, tempfile, threading, time
 
 PATIENCE = 10  # seconds for anything that should take milliseconds
 LONGEST = 75  # seconds for one promise
@@ -1448,6 +1448,28 @@ def partial_sends():
         for path in paths:
             expected = {"/medium.bin": medium, "/random.bin": large, "/small.txt": SMALL}[path]
             check(client.response().body == expected, f"{path} is wrong")
+
+
+# ---------------------------------------------------------------------------------------------- PACKETS
+
+SEGMENTS_RECEIVED = 140  # where `struct tcp_info` counts them
+
+
+@promise("PACKETS", "the end of a connection comes with the last bytes of its response, for each of a hundred in a row")
+def end_with_the_last_bytes():
+    with Server(make_site()) as server:
+        for number in range(100):
+            # A response that is the last one as the client wishes, and one after which the rest is discarded.
+            request = b"GET /small.txt HTTP/1.0\r\n\r\n" if number % 2 else b"bad\r\n\r\n"
+            with Client(server) as client:
+                client.send(request)
+                check(client.await_end().startswith(b"HTTP/1.1 "), "no response")
+                state = client.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
+                if len(state) < SEGMENTS_RECEIVED + 4:
+                    raise Missing("the kernel does not count segments")
+                # One each for the connection, the request, and the response with the end.
+                (segments,) = struct.unpack_from("I", state, SEGMENTS_RECEIVED)
+                check(segments <= 3, f"{segments} segments have come")
 
 
 # ---------------------------------------------------------------------------------------------- LOCKED

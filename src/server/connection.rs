@@ -357,7 +357,7 @@ impl Connection {
 
     /// Sends the lent output. Returns whether there is more to do now.
     fn send(&mut self, then: Then, input: &mut Input, turn: &mut Turn) -> bool {
-        let result = turn.output.send(&self.socket, false, turn.sends_until);
+        let result = turn.output.send(&self.socket, false, then.is_end(), turn.sends_until);
         self.count_sent(turn.output.sent_bytes());
         match result {
             Ok(Sent::All) => {
@@ -386,7 +386,8 @@ impl Connection {
     fn send_on(&mut self, input: &mut Input, turn: &mut Turn) -> bool {
         let State::Sending(sending) = &mut self.state else { return false };
         let before = sending.output.sent_bytes();
-        let result = sending.output.send(&self.socket, sending.is_cold, turn.sends_until);
+        let ends = sending.then.is_end();
+        let result = sending.output.send(&self.socket, sending.is_cold, ends, turn.sends_until);
         log_finished(&mut sending.output, turn.log.as_deref_mut());
         let progress = sending.output.sent_bytes() - before;
         if progress > 0 {
@@ -428,15 +429,14 @@ impl Connection {
                 self.state = State::SkippingBody { skipper, since: turn.now };
                 true
             }
-            Then::Linger => {
+            Then::Linger | Then::Close => {
+                // Before closing, too: that would throw away what the kernel has kept back, if just now another
+                // byte has come.
                 self.state = match self.socket.shutdown_write() {
+                    Ok(()) if matches!(then, Then::Close) => State::Closed(Reason::Done),
                     Ok(()) => State::Lingering { since: turn.now },
                     Err(error) => State::Closed(Reason::Broken(error.kind())),
                 };
-                false
-            }
-            Then::Close => {
-                self.state = State::Closed(Reason::Done);
                 false
             }
         }

@@ -25,6 +25,13 @@ pub enum Then {
     Close,
 }
 
+impl Then {
+    /// Whether nothing more is sent.
+    pub fn is_end(self) -> bool {
+        matches!(self, Then::Linger | Then::Close)
+    }
+}
+
 /// A request that is answered.
 pub struct Exchange {
     /// The response.

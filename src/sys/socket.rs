@@ -163,8 +163,8 @@ impl Socket {
         check_size(unsafe { libc::recv(self.0.as_raw_fd(), pointer, 1, libc::MSG_PEEK) }).is_ok()
     }
 
-    /// Sends slices as one, [`MAX_SLICES`] at most. `more` tells the kernel that the rest of a packet
-    /// follows at once.
+    /// Sends slices as one, [`MAX_SLICES`] at most. `more` tells the kernel that the rest of a packet, or
+    /// the end, follows at once.
     ///
     /// # Errors
     /// `WouldBlock` when there is no room; the connection's.
