@@ -1326,8 +1326,7 @@ INJECTED = [
     ("cachestat", "large", {"ENOSYS": RETRY, "EPERM": RETRY}),
     ("readahead", "cold", {"EINVAL": RETRY, "EIO": RETRY}),
     ("pread64", "cold", {"EIO": RETRY, "EINTR": RETRY}),  # the disk's thread; sending finds out for itself
-    ("clone3", "cold", {"EAGAIN": CUT}),  # no thread for the disk
-    ("fcntl", "cold", {"EMFILE": CUT}),
+    ("clone3:1+", "cold", {"EAGAIN": RETRY}),  # no thread for the disk: the worker waits for it
     ("write", "small", {"ENOSPC": RETRY, "EIO": RETRY, "EAGAIN": RETRY, "EINTR": RETRY, "EPIPE": RETRY}),
     ("dup3", "hangup", {"EINTR": RETRY, "EBUSY": RETRY}),
     ("read", "hangup", {"EINTR": RETRY, "EAGAIN": RETRY}),

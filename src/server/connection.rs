@@ -16,6 +16,7 @@ use std::fs::File;
 use std::io;
 use std::net::IpAddr;
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::access_log::{AccessLog, Line};
@@ -207,7 +208,7 @@ impl Connection {
     }
 
     /// What it waits for the disk to read.
-    pub fn cold(&self) -> Option<(&File, Range<u64>)> {
+    pub fn cold(&self) -> Option<(&Arc<File>, Range<u64>)> {
         match &self.state {
             State::Sending(sending) if sending.is_cold => sending.output.cold(),
             _ => None,

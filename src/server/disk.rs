@@ -6,7 +6,6 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io;
 use std::ops::Range;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -18,7 +17,7 @@ const THREADS: usize = 8;
 
 /// A range to be read, and whom to tell.
 struct Job {
-    file: File,
+    file: Arc<File>,
     range: Range<u64>,
     done: Box<dyn FnOnce() + Send>,
 }
@@ -28,6 +27,8 @@ struct Queue {
     jobs: VecDeque<Job>,
     threads: usize,
     idle: usize,
+    /// Whether no thread could be started, and somebody was told so.
+    is_short: bool,
 }
 
 /// The pool; a clone is another handle to the same one.
@@ -35,30 +36,29 @@ struct Queue {
 pub struct Disk(Arc<(Mutex<Queue>, Condvar)>);
 
 impl Disk {
-    /// Brings a range of a file into the page cache, and calls `done` afterwards.
-    ///
-    /// # Errors
-    /// The system's, when descriptors or threads are short and nobody will read.
-    pub fn fetch(
-        &self,
-        file: &File,
-        range: Range<u64>,
-        done: impl FnOnce() + Send + 'static,
-    ) -> io::Result<()> {
-        let job = Job { file: file.try_clone()?, range, done: Box::new(done) };
+    /// Brings a range of a file into the page cache, and calls `done` afterwards. Where no thread can be had, `done` is
+    /// called at once: the one that sends the file then waits for the disk itself.
+    pub fn fetch(&self, file: &Arc<File>, range: Range<u64>, done: impl FnOnce() + Send + 'static) {
         let mut queue = self.lock();
         if queue.idle <= queue.jobs.len() && queue.threads < THREADS {
             let disk = self.clone();
             let started = thread::Builder::new().name("disk".into()).spawn(move || disk.work());
-            match started {
-                Ok(_) => queue.threads += 1,
-                Err(error) if queue.threads == 0 => return Err(error),
-                Err(_) => {}
+            if let Err(error) = &started
+                && !queue.is_short
+            {
+                log::warn!(
+                    "files that are not in memory hold up others, for no thread can read them: {error}"
+                );
             }
+            queue.is_short = started.is_err();
+            queue.threads += usize::from(started.is_ok());
         }
-        queue.jobs.push_back(job);
+        if queue.threads == 0 {
+            drop(queue);
+            return done();
+        }
+        queue.jobs.push_back(Job { file: Arc::clone(file), range, done: Box::new(done) });
         self.0.1.notify_one();
-        Ok(())
     }
 
     fn work(&self) {
@@ -97,13 +97,13 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("file");
         std::fs::write(&path, vec![7; 300_000]).unwrap();
-        let file = File::open(&path).unwrap();
+        let file = Arc::new(File::open(&path).unwrap());
         let disk = Disk::default();
         let (sender, receiver) = mpsc::channel();
         for number in 0..100u64 {
             let sender = sender.clone();
             let range = number * 5_000..number * 5_000 + 200_000; // from the 20th on beyond the end
-            disk.fetch(&file, range, move || sender.send(number).unwrap()).unwrap();
+            disk.fetch(&file, range, move || sender.send(number).unwrap());
         }
         let mut done: Vec<u64> = receiver.iter().take(100).collect();
         done.sort_unstable();

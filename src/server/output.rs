@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io::{self, IoSlice};
 use std::ops::Range;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::access_log::Line;
@@ -249,7 +250,7 @@ impl Output {
     }
 
     /// The file and the range of it that is sent next: what has to be read before sending goes on.
-    pub fn cold(&self) -> Option<(&File, Range<u64>)> {
+    pub fn cold(&self) -> Option<(&Arc<File>, Range<u64>)> {
         match self.pieces.front()? {
             Piece::Content(representation, range) => match &representation.content {
                 Content::File(open) => Some((open.file(), range.start..range.end.min(range.start + FETCHED))),

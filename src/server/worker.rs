@@ -397,13 +397,8 @@ impl Worker {
             && !seat.is_fetching
         {
             let (crew, index) = (Arc::clone(&self.equipment.crew), self.equipment.index);
-            match self.equipment.disk.fetch(file, range, move || crew.member(index).tell_fetched(token)) {
-                Ok(()) => seat.is_fetching = true,
-                Err(error) => {
-                    log::warn!("a download is broken off because its file cannot be read: {error}");
-                    return self.break_off(token, &error);
-                }
-            }
+            self.equipment.disk.fetch(file, range, move || crew.member(index).tell_fetched(token));
+            seat.is_fetching = true;
         }
         if let Some(deadline) = seat.connection.deadline(&self.equipment.timeouts)
             && seat.look.is_none_or(|look| deadline < look)

@@ -7,6 +7,7 @@
 use std::cell::Cell;
 use std::fs::File;
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::sys::file;
@@ -20,7 +21,7 @@ const WHOLE: u64 = 128 * 1024 * 1024;
 /// An open file.
 #[derive(Debug)]
 pub struct OpenFile {
-    file: File,
+    file: Arc<File>,
     length: u64,
     last_look: Cell<Option<Look>>,
 }
@@ -43,11 +44,11 @@ impl Look {
 impl OpenFile {
     /// An open file of which `length` bytes are served.
     pub fn new(file: File, length: u64) -> OpenFile {
-        OpenFile { file, length, last_look: Cell::new(None) }
+        OpenFile { file: Arc::new(file), length, last_look: Cell::new(None) }
     }
 
-    /// The file.
-    pub fn file(&self) -> &File {
+    /// The file, which a thread that reads it may keep open beyond this.
+    pub fn file(&self) -> &Arc<File> {
         &self.file
     }
 
