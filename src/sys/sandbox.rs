@@ -109,8 +109,6 @@ fn allowed() -> Result<Rules, BackendError> {
             vec![equals(1, libc::IPPROTO_TCP as u64), equals(2, libc::TCP_NOTSENT_LOWAT as u64)],
         ),
         (libc::SYS_setsockopt, vec![equals(1, libc::SOL_SOCKET as u64), equals(2, libc::SO_LINGER as u64)]),
-        // A file that is handed to the threads for the disk.
-        (libc::SYS_fcntl, vec![equals(1, libc::F_DUPFD_CLOEXEC as u64)]),
         // What the standard library checks in debug builds.
         (libc::SYS_fcntl, vec![equals(1, libc::F_GETFD as u64)]),
     ] {
