@@ -9,7 +9,8 @@
 //   large    bodies above IN_MEMORY: send(head, MSG_MORE) + sendfile, and EPOLLOUT when the socket is full
 //
 // It is a yardstick and not a limit: each answer is a send of its own, so a server that gathers the answers
-// to pipelined requests passes beneath it, and so does one that cuts large bodies better.
+// to pipelined requests passes beneath it, and so does one that cuts large bodies better, or lets the end of
+// a connection leave with the answer.
 //
 //   floor PORT STATUS LENGTH BODY keep|close
 //
