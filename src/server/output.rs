@@ -199,7 +199,7 @@ impl Output {
     /// Sends as much as the socket takes and the turn allows, files `until` its time is over. `is_fetched` says that
     /// the disk has just read [`Output::cold`]: it is then sent wherever it is, for some file systems keep nothing in
     /// memory. `ends` says that the caller ends the stream as soon as all is sent: the kernel keeps the last bytes back until
-    /// then, and one packet carries them and the end. That spares a fifth of what a short connection costs.
+    /// then, and one packet carries them and the end. That spares a quarter of what a short connection costs.
     ///
     /// # Errors
     /// The connection's; `UnexpectedEof` when a file has become shorter than what was promised.
