@@ -803,6 +803,45 @@ def truncated_in_flight():
         server.check_serves()
 
 
+@contextlib.contextmanager
+def overlaid(root):
+    """The folder, seen through overlayfs, as the files of a container's image are."""
+    above, work, merged = (tempfile.mkdtemp(dir=scratch) for _ in range(3))
+    os.chmod(merged, 0o755)
+    options = f"lowerdir={root},upperdir={above},workdir={work}"
+    result = subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, merged], capture_output=True, text=True)
+    if result.returncode:
+        raise Missing(f"overlayfs may not be mounted: {result.stderr.strip()}")
+    try:
+        yield merged
+    finally:
+        subprocess.run(["umount", "--lazy", merged], check=True)
+
+
+@promise("FAULTS", "on overlayfs, which does not tell what is in memory, a thread reads a hot file once a second, not each time")
+def overlay():
+    content = os.urandom(MIB)
+    with overlaid(make_site(**{"medium.bin": content, "long.bin": 8 * content})) as root:
+        with Server(root) as server, Client(server) as client:
+            def errands():
+                """How often the threads for the disk have gone to sleep."""
+                names = {thread: open(f"/proc/{server.pid}/task/{thread}/comm").read() for thread in server.threads()}
+                return sum(server.status("voluntary_ctxt_switches", thread)
+                           for thread, name in names.items() if name == "disk\n")
+            settled = time.monotonic() + 0.2  # so young a file is opened anew each time
+            while time.monotonic() < settled:
+                check(client.get("/medium.bin").body == content, "a wrong body")
+            check(errands() > 0, "no thread has read it")
+            before, begin = errands(), time.monotonic()
+            for _ in range(100):
+                check(client.get("/medium.bin").body == content, "a wrong body")
+            bound = 10 + 10 * (time.monotonic() - begin)
+            check(errands() - before <= bound, f"{errands() - before} errands for 100 requests")
+            check(client.get("/long.bin").body == 8 * content, "a wrong long body")
+            client.ask("/long.bin", "Range: bytes=5000000-5000099\r\n")
+            check(client.response().body == (8 * content)[5000000:5000100], "a wrong range")
+
+
 @promise("FAULTS", "files deleted and made again under load: whole or 404")
 def deleted():
     def change(path, _, pause):

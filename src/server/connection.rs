@@ -358,7 +358,7 @@ impl Connection {
 
     /// Sends the lent output. Returns whether there is more to do now.
     fn send(&mut self, then: Then, input: &mut Input, turn: &mut Turn) -> bool {
-        let result = turn.output.send(&self.socket, false, then.is_end(), turn.sends_until);
+        let result = turn.output.send(&self.socket, then.is_end(), turn.sends_until);
         self.count_sent(turn.output.sent_bytes());
         match result {
             Ok(Sent::All) => {
@@ -387,8 +387,10 @@ impl Connection {
     fn send_on(&mut self, input: &mut Input, turn: &mut Turn) -> bool {
         let State::Sending(sending) = &mut self.state else { return false };
         let before = sending.output.sent_bytes();
-        let ends = sending.then.is_end();
-        let result = sending.output.send(&self.socket, sending.is_cold, ends, turn.sends_until);
+        if sending.is_cold {
+            sending.output.note_fetched(turn.now);
+        }
+        let result = sending.output.send(&self.socket, sending.then.is_end(), turn.sends_until);
         log_finished(&mut sending.output, turn.log.as_deref_mut());
         let progress = sending.output.sent_bytes() - before;
         if progress > 0 {

@@ -15,6 +15,7 @@ use super::access_log::Line;
 use crate::http::range::ContentRange;
 use crate::http::response::{self, Connection, Preamble};
 use crate::site::file::{Content, Representation};
+use crate::site::open_file::OpenFile;
 use crate::site::{Part, Response};
 use crate::sys::file::{read_if_resident, send_file};
 use crate::sys::socket::{MAX_SLICES, Socket};
@@ -73,9 +74,11 @@ pub struct Output {
     rendered: Vec<u8>,
     rendered_sent: usize,
     pieces: VecDeque<Piece>,
-    /// Bytes of all responses since there was last nothing to send, and the ones of them that the socket has taken.
+    /// Bytes of all responses since there was last nothing to send, the ones of them that the socket has taken, and how far
+    /// the disk has read ahead.
     promised: u64,
     sent: u64,
+    fetched: u64,
     logged: VecDeque<Logged>,
     /// Bytes of contents in memory that are promised, and whether a file is; counted until all is sent.
     pinned: usize,
@@ -104,7 +107,7 @@ impl Output {
         line: Option<Line>,
     ) {
         if self.pieces.is_empty() && self.logged.is_empty() {
-            (self.promised, self.sent) = (0, 0);
+            (self.promised, self.sent, self.fetched) = (0, 0, 0);
         }
         let Response { status, representation, part, with_content } = response;
         let start = self.rendered.len();
@@ -196,20 +199,12 @@ impl Output {
         }
     }
 
-    /// Sends as much as the socket takes and the turn allows, files `until` its time is over. `is_fetched` says that
-    /// the disk has just read [`Output::cold`]: it is then sent wherever it is, for some file systems keep nothing in
-    /// memory. `ends` says that the caller ends the stream as soon as all is sent: the kernel keeps the last bytes back until
+    /// Sends as much as the socket takes and the turn allows, files `until` its time is over. `ends` says that the caller ends the stream as soon as all is sent: the kernel keeps the last bytes back until
     /// then, and one packet carries them and the end. That spares a quarter of what a short connection costs.
     ///
     /// # Errors
     /// The connection's; `UnexpectedEof` when a file has become shorter than what was promised.
-    pub fn send(
-        &mut self,
-        socket: &Socket,
-        mut is_fetched: bool,
-        ends: bool,
-        until: Instant,
-    ) -> io::Result<Sent> {
+    pub fn send(&mut self, socket: &Socket, ends: bool, until: Instant) -> io::Result<Sent> {
         let begun = self.sent;
         while let Some(front) = self.pieces.front() {
             let result = match front {
@@ -223,7 +218,7 @@ impl Output {
                         }
                         let count = (range.end - range.start).min(FILE_CHUNK).min(left);
                         let piece = range.start..range.start + count;
-                        if !std::mem::take(&mut is_fetched) && !open.is_resident(piece, now) {
+                        if self.sent + count > self.fetched && !open.is_resident(piece, now) {
                             return Ok(Sent::Cold);
                         }
                         match send_file(socket, open.file(), range.start, count as usize) {
@@ -249,11 +244,24 @@ impl Output {
         Ok(Sent::All)
     }
 
-    /// The file and the range of it that is sent next: what has to be read before sending goes on.
+    /// The file and the range of it that has to be read before sending goes on.
     pub fn cold(&self) -> Option<(&Arc<File>, Range<u64>)> {
+        let (open, range) = self.front_file()?;
+        Some((open.file(), to_fetch(open, range)))
+    }
+
+    /// The disk has read [`Output::cold`]. It is then sent without asking whether it is in memory, for some file systems
+    /// do not tell.
+    pub fn note_fetched(&mut self, now: Instant) {
+        let Some((open, range)) = self.front_file() else { return };
+        open.note_read(&to_fetch(open, range), now);
+        self.fetched = self.sent + (range.end - range.start).min(FETCHED);
+    }
+
+    fn front_file(&self) -> Option<(&OpenFile, &Range<u64>)> {
         match self.pieces.front()? {
             Piece::Content(representation, range) => match &representation.content {
-                Content::File(open) => Some((open.file(), range.start..range.end.min(range.start + FETCHED))),
+                Content::File(open) => Some((open, range)),
                 Content::Memory(_) => None,
             },
             Piece::Rendered(_) => None,
@@ -320,4 +328,10 @@ impl Output {
         let logged = self.logged.pop_front()?;
         Some((logged.line, self.sent.saturating_sub(logged.body)))
     }
+}
+
+/// What the disk is asked for when a range is to be sent: the beginning of it, or the whole file when that is not more.
+fn to_fetch(open: &OpenFile, range: &Range<u64>) -> Range<u64> {
+    let is_small = open.length() <= FETCHED;
+    if is_small { 0..open.length() } else { range.start..range.end.min(range.start + FETCHED) }
 }

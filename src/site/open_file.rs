@@ -1,7 +1,8 @@
 //! A file that is kept open, and whether sending it waits for a disk.
 //!
-//! To ask the kernel for every piece of a download what it has of it in memory costs a tenth of the sending. A file
-//! that was found there as a whole is therefore trusted for a while; a piece that is thrown out in that time holds
+//! To ask the kernel for every piece of a download what it has of it in memory costs a tenth of the sending, and some file
+//! systems do not answer (overlayfs, on which the files of an image lie). A file that was found there as a whole, or
+//! was just read by a thread, is therefore trusted for a while; a piece that is thrown out in that time holds
 //! up the worker once, for as long as the disk takes to read it.
 
 use std::cell::Cell;
@@ -12,11 +13,15 @@ use std::time::{Duration, Instant};
 
 use crate::sys::file;
 
-/// How long a look at a whole file holds.
-const LOOK_HOLDS: Duration = Duration::from_secs(1);
+/// How long it holds that a file, or a part of it, is in memory.
+const HOLDS: Duration = Duration::from_secs(1);
 /// Bytes of the largest file that is looked at as a whole: 34 us when all of it is there, and up to 2 ms for 100 MiB when
 /// little is. A larger one is asked for piece by piece.
 const WHOLE: u64 = 128 * 1024 * 1024;
+
+/// How many looks in a row that find all of it are enough. The kernel counts pages that are still on their way from the
+/// disk; they have come when the next look finds them again.
+const ENOUGH: u32 = 2;
 
 /// An open file.
 #[derive(Debug)]
@@ -24,27 +29,29 @@ pub struct OpenFile {
     file: Arc<File>,
     length: u64,
     last_look: Cell<Option<Look>>,
+    last_read: Cell<Option<Read>>,
 }
 
+/// A look at the whole file.
 #[derive(Clone, Copy, Debug)]
 struct Look {
     at: Instant,
-    /// How many looks in a row have found all of it.
+    /// How many in a row have found all of it, up to this one.
     found: u32,
 }
 
-impl Look {
-    /// The kernel counts pages that are still on their way from the disk. They have come when the next look finds
-    /// all of it again.
-    fn is_trusted(&self) -> bool {
-        self.found >= 2
-    }
+/// What a thread has read.
+#[derive(Clone, Copy, Debug)]
+struct Read {
+    at: Instant,
+    start: u64,
+    end: u64,
 }
 
 impl OpenFile {
     /// An open file of which `length` bytes are served.
     pub fn new(file: File, length: u64) -> OpenFile {
-        OpenFile { file: Arc::new(file), length, last_look: Cell::new(None) }
+        OpenFile { file: Arc::new(file), length, last_look: Cell::new(None), last_read: Cell::new(None) }
     }
 
     /// The file, which a thread that reads it may keep open beyond this.
@@ -59,14 +66,28 @@ impl OpenFile {
 
     /// Whether a range, not empty, can be sent without waiting for a disk.
     pub fn is_resident(&self, range: Range<u64>, now: Instant) -> bool {
-        let look = || file::counts_as_resident(&self.file, &(0..self.length)).unwrap_or(false);
-        self.length <= WHOLE && self.is_trusted(now, look) || file::is_resident(&self.file, range)
+        let look = || file::are_pages_resident(&self.file, &(0..self.length)).unwrap_or(false);
+        self.was_read(&range, now)
+            || self.length <= WHOLE && self.is_trusted(now, look)
+            || file::is_resident(&self.file, range)
+    }
+
+    /// A thread has just read a range.
+    pub fn note_read(&self, range: &Range<u64>, now: Instant) {
+        self.last_read.set(Some(Read { at: now, start: range.start, end: range.end }));
+    }
+
+    /// Whether the last range that a thread has read holds this one.
+    fn was_read(&self, range: &Range<u64>, now: Instant) -> bool {
+        self.last_read
+            .get()
+            .is_some_and(|read| now < read.at + HOLDS && read.start <= range.start && range.end <= read.end)
     }
 
     /// Whether the whole file is taken to be in memory; looks again when the last look is too old.
     fn is_trusted(&self, now: Instant, look: impl FnOnce() -> bool) -> bool {
         let last = match self.last_look.get() {
-            Some(last) if now < last.at + LOOK_HOLDS => last,
+            Some(last) if now < last.at + HOLDS => last,
             last => {
                 let before = last.map_or(0, |last| last.found);
                 let look = Look { at: now, found: if look() { before.saturating_add(1) } else { 0 } };
@@ -74,7 +95,7 @@ impl OpenFile {
                 look
             }
         };
-        last.is_trusted()
+        last.found >= ENOUGH
     }
 }
 
@@ -101,6 +122,24 @@ mod tests {
                 is_there
             });
             assert_eq!((is_trusted, has_looked), (expected, looks), "after {milliseconds} ms");
+        }
+    }
+
+    #[test]
+    fn what_was_read_is_trusted_for_a_while() {
+        let file = OpenFile::new(tempfile::tempfile().unwrap(), 1000);
+        let begin = Instant::now();
+        assert!(!file.was_read(&(100..200), begin));
+        file.note_read(&(100..200), begin);
+        for (range, milliseconds, expected) in [
+            (100..200, 0, true),
+            (120..130, 999, true),
+            (120..130, 1_000, false),
+            (99..130, 0, false),
+            (120..201, 0, false),
+        ] {
+            let now = begin + Duration::from_millis(milliseconds);
+            assert_eq!(file.was_read(&range, now), expected, "{range:?} after {milliseconds} ms");
         }
     }
 }

@@ -254,7 +254,7 @@ pub fn send_file(socket: &Socket, file: &File, offset: u64, count: usize) -> io:
 pub fn read_if_resident(file: &File, offset: u64, count: usize, buffer: &mut Vec<u8>) -> bool {
     buffer.reserve(count);
     let room = buffer.spare_capacity_mut();
-    let is_read = read_without_waiting(file, offset, &mut room[..count]) == Some(count);
+    let is_read = read_without_waiting(file, offset, &mut room[..count]).is_ok_and(|read| read == count);
     if is_read {
         // SAFETY: the kernel has filled in `count` bytes behind the ones that were there.
         unsafe { buffer.set_len(buffer.len() + count) };
@@ -262,13 +262,13 @@ pub fn read_if_resident(file: &File, offset: u64, count: usize, buffer: &mut Vec
     is_read
 }
 
-/// Reads what is in memory, into `room`; `None` when that is nothing.
-fn read_without_waiting(file: &File, offset: u64, room: &mut [MaybeUninit<u8>]) -> Option<usize> {
+/// Reads what is in memory, into `room`; `WouldBlock` when that is nothing.
+fn read_without_waiting(file: &File, offset: u64, room: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
     let slice = libc::iovec { iov_base: room.as_mut_ptr().cast(), iov_len: room.len() };
     // SAFETY: `slice` is `room`, and the kernel writes no more than that.
     let result =
         unsafe { libc::preadv2(file.as_raw_fd(), &slice, 1, offset as libc::off_t, libc::RWF_NOWAIT) };
-    check_size(result).ok()
+    check_size(result)
 }
 
 /// Bytes of a page of memory, at least: counting smaller pages than there are only asks for a disk that
@@ -278,23 +278,29 @@ const PAGE: u64 = 4096;
 /// Whether a range of a file, not empty, is in memory, so that sending it waits for no disk.
 ///
 /// The kernel counts the pages that there are, those included that are still on their way from the disk: the last
-/// byte tells whether they have come. Where it cannot count (before 6.5, or in some containers) the first and the last
-/// byte stand for the whole.
+/// byte tells whether they have come. Where it may not count (before 6.5, or a file of somebody else) the first and the
+/// last byte stand for the whole. A file system that tells neither (overlayfs) is taken to have nothing in memory.
 pub fn is_resident(file: &File, range: Range<u64>) -> bool {
-    counts_as_resident(file, &range).unwrap_or_else(|| {
-        is_byte_resident(file, range.start) && is_byte_resident(file, range.end.saturating_sub(1))
+    are_pages_resident(file, &range).unwrap_or_else(|| {
+        let last = range.end.saturating_sub(1);
+        [range.start, last].map(|position| is_byte_resident(file, position)) == [Some(true); 2]
     })
 }
 
-/// The same for a range that is too long for its ends to stand for it: `None` where the kernel cannot count.
-pub fn counts_as_resident(file: &File, range: &Range<u64>) -> Option<bool> {
+/// The same for a range that is too long for its ends to stand for it: `None` where the kernel may not count.
+pub fn are_pages_resident(file: &File, range: &Range<u64>) -> Option<bool> {
     let counted = count_pages(file, range)?;
     let last = range.end.saturating_sub(1);
-    Some(counted > last / PAGE - range.start / PAGE && is_byte_resident(file, last))
+    // Where a byte does not tell, pages that are there are enough: tmpfs has them nowhere else.
+    Some(counted > last / PAGE - range.start / PAGE && is_byte_resident(file, last).unwrap_or(true))
 }
 
-fn is_byte_resident(file: &File, position: u64) -> bool {
-    read_without_waiting(file, position, &mut [MaybeUninit::uninit()]) == Some(1)
+/// Whether a byte is in memory; `None` where the file system does not tell.
+fn is_byte_resident(file: &File, position: u64) -> Option<bool> {
+    match read_without_waiting(file, position, &mut [MaybeUninit::uninit()]) {
+        Err(error) if error.raw_os_error() == Some(libc::EOPNOTSUPP) => None,
+        result => Some(result.is_ok_and(|count| count == 1)),
+    }
 }
 
 /// How many pages of a range are in memory, or on their way to it; `None` where the kernel cannot tell.
