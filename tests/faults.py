@@ -803,6 +803,32 @@ def truncated_in_flight():
         server.check_serves()
 
 
+def errands(server):
+    """How often the threads for the disk have gone to sleep."""
+    count = 0
+    for thread in server.threads():
+        with open(f"/proc/{server.pid}/task/{thread}/comm") as name:
+            count += server.status("voluntary_ctxt_switches", thread) if name.read() == "disk\n" else 0
+    return count
+
+
+@promise("FAULTS", "a small file that is not in memory is read by a thread, its coded one too, and others are served meanwhile")
+def small_and_cold():
+    root = make_site(**{"small.txt.gz": b"coded" * 20, "other.txt": SMALL, "probe.txt": SMALL})
+    for name in ("small.txt", "small.txt.gz", "probe.txt"):
+        make_cold(f"{root}/{name}")
+    with open(f"{root}/probe.txt", "rb") as file, contextlib.suppress(BlockingIOError):
+        os.preadv(file.fileno(), [bytearray(1)], 0, os.RWF_NOWAIT)  # which begins to read it
+        raise Missing("no cold file can be had here")
+    with Server(root) as server, Client(server) as client, Client(server) as other:
+        client.ask()
+        client.ask("/small.txt", "Accept-Encoding: gzip\r\n")
+        check(other.get("/other.txt").body == SMALL, "a wrong body for the other")
+        check(client.response().body == SMALL, "a wrong body")
+        check(client.response().body == b"coded" * 20, "a wrong coded body")
+        check(errands(server) > 0, "no thread has read them")
+
+
 @contextlib.contextmanager
 def overlaid(root):
     """The folder, seen through overlayfs, as the files of a container's image are."""
@@ -823,20 +849,16 @@ def overlay():
     content = os.urandom(MIB)
     with overlaid(make_site(**{"medium.bin": content, "long.bin": 8 * content})) as root:
         with Server(root) as server, Client(server) as client:
-            def errands():
-                """How often the threads for the disk have gone to sleep."""
-                names = {thread: open(f"/proc/{server.pid}/task/{thread}/comm").read() for thread in server.threads()}
-                return sum(server.status("voluntary_ctxt_switches", thread)
-                           for thread, name in names.items() if name == "disk\n")
+            check(client.get("/small.txt").body == SMALL, "a wrong small body")
+            check(errands(server) > 0, "no thread has read the small file")
             settled = time.monotonic() + 0.2  # so young a file is opened anew each time
             while time.monotonic() < settled:
                 check(client.get("/medium.bin").body == content, "a wrong body")
-            check(errands() > 0, "no thread has read it")
-            before, begin = errands(), time.monotonic()
+            before, begin = errands(server), time.monotonic()
             for _ in range(100):
                 check(client.get("/medium.bin").body == content, "a wrong body")
             bound = 10 + 10 * (time.monotonic() - begin)
-            check(errands() - before <= bound, f"{errands() - before} errands for 100 requests")
+            check(errands(server) - before <= bound, f"{errands(server) - before} errands for 100 requests")
             check(client.get("/long.bin").body == 8 * content, "a wrong long body")
             client.ask("/long.bin", "Range: bytes=5000000-5000099\r\n")
             check(client.response().body == (8 * content)[5000000:5000100], "a wrong range")

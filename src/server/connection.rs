@@ -4,6 +4,7 @@
 //! | --- | --- | --- | --- |
 //! | `Idle` | readable | the idle timeout | `ReadingHead`, `Sending`, `SkippingBody`, `Closed` |
 //! | `ReadingHead` | readable | the head timeout, from the first byte | `Sending`, `Idle`, `Lingering` |
+//! | `Fetching` | the disk | the stall timeout | like `ReadingHead` |
 //! | `Sending` | writable, or the disk | the stall timeout, from the last progress; the minimum rate | `Idle`, `SkippingBody`, `Lingering`, `Closed` |
 //! | `SkippingBody` | readable | the stall timeout, from its start | `Idle`, `Lingering` |
 //! | `Lingering` | readable, discarding | [`LINGER`] | `Closed` |
@@ -12,11 +13,8 @@
 //! An idle connection holds no buffer. A response is tried at once, and the state `Sending` is entered only
 //! when the socket is full.
 
-use std::fs::File;
 use std::io;
 use std::net::IpAddr;
-use std::ops::Range;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::access_log::{AccessLog, Line};
@@ -30,6 +28,7 @@ use crate::http::parser::Parser;
 use crate::http::request::Request;
 use crate::http::response::{self, Preamble};
 use crate::http::status::Status;
+use crate::site::open_file::Cold;
 use crate::site::{Moment, Response, Site};
 use crate::sys::epoll::Interest;
 use crate::sys::socket::Socket;
@@ -98,6 +97,7 @@ pub enum Reason {
 enum State {
     Idle { since: Instant },
     ReadingHead(Box<ReadingHead>),
+    Fetching(Box<Fetching>),
     Sending(Box<Sending>),
     SkippingBody { skipper: Skipper, since: Instant },
     Lingering { since: Instant },
@@ -110,6 +110,17 @@ struct ReadingHead {
     held: Vec<u8>,
     parser: Parser,
     /// When its first byte came.
+    since: Instant,
+}
+
+/// A request that cannot be answered before the disk has read.
+#[derive(Debug)]
+struct Fetching {
+    /// The request, and what has come behind it.
+    held: Vec<u8>,
+    cold: Cold,
+    /// How many files have been read for it before.
+    fetched: usize,
     since: Instant,
 }
 
@@ -189,6 +200,7 @@ impl Connection {
     /// What it waits for.
     pub fn interest(&self) -> Interest {
         match &self.state {
+            State::Fetching(_) => Interest::Nothing,
             State::Sending(sending) if sending.is_cold => Interest::Nothing,
             State::Sending(_) => Interest::Writable,
             _ => Interest::Readable,
@@ -200,6 +212,7 @@ impl Connection {
         Some(match &self.state {
             State::Idle { since } => *since + timeouts.idle,
             State::ReadingHead(reading) => reading.since + timeouts.head,
+            State::Fetching(fetching) => fetching.since + timeouts.stall,
             State::Sending(sending) => sending.deadline(timeouts),
             State::SkippingBody { since, .. } => *since + timeouts.stall,
             State::Lingering { since } => *since + LINGER,
@@ -208,8 +221,9 @@ impl Connection {
     }
 
     /// What it waits for the disk to read.
-    pub fn cold(&self) -> Option<(&Arc<File>, Range<u64>)> {
+    pub fn cold(&self) -> Option<Cold> {
         match &self.state {
+            State::Fetching(fetching) => Some(fetching.cold.clone()),
             State::Sending(sending) if sending.is_cold => sending.output.cold(),
             _ => None,
         }
@@ -255,10 +269,12 @@ impl Connection {
         loop {
             let goes_on = match &mut self.state {
                 State::Idle { .. } if !self.is_welcome => self.turn_away(&mut input, turn),
-                State::Idle { .. } | State::ReadingHead(_) => match self.answer_requests(&mut input, turn) {
-                    Some(then) => self.send(then, &mut input, turn),
-                    None => false,
-                },
+                State::Idle { .. } | State::ReadingHead(_) | State::Fetching(_) => {
+                    match self.answer_requests(&mut input, turn) {
+                        Some(then) => self.send(then, &mut input, turn),
+                        None => false,
+                    }
+                }
                 State::Sending(_) => self.send_on(&mut input, turn),
                 State::SkippingBody { .. } => self.skip_body(&mut input, turn),
                 State::Lingering { .. } | State::Closed(_) => false,
@@ -277,6 +293,10 @@ impl Connection {
                 std::mem::swap(turn.parser, &mut reading.parser);
                 std::mem::take(&mut reading.held)
             }
+            State::Fetching(fetching) => {
+                turn.parser.reset();
+                std::mem::take(&mut fetching.held)
+            }
             State::Sending(sending) => {
                 turn.parser.reset();
                 std::mem::take(&mut sending.held)
@@ -292,10 +312,28 @@ impl Connection {
     /// state then says what is missing.
     fn answer_requests(&mut self, input: &mut Input, turn: &mut Turn) -> Option<Then> {
         let mut then = None;
+        let mut fetched = match &self.state {
+            State::Fetching(fetching) => fetching.fetched + 1,
+            _ => 0,
+        };
         while !input.is_empty() && !turn.output.is_full() {
             match turn.parser.advance(input.rest()) {
                 Ok(Some(request)) => {
-                    let exchange = exchange::answer(&request, turn.site, &turn.moment, turn.is_stopping);
+                    let is_last = turn.is_stopping;
+                    let exchange = match exchange::answer(&request, turn.site, &turn.moment, is_last, fetched)
+                    {
+                        Ok(exchange) => exchange,
+                        Err(cold) => {
+                            turn.parser.reset();
+                            if then.is_none() {
+                                let (held, since) = (input.take_rest(), turn.now);
+                                self.state =
+                                    State::Fetching(Box::new(Fetching { held, cold, fetched, since }));
+                            }
+                            return then;
+                        }
+                    };
+                    fetched = 0;
                     let line = turn.log.as_ref().map(|log| {
                         let status = exchange.response.status;
                         Line::new(self.client, log.time(), Some(&request), status, turn.now)

@@ -5,20 +5,18 @@
 //! first cold file is asked for: a site that fits in memory never has them.
 
 use std::collections::VecDeque;
-use std::fs::File;
-use std::ops::Range;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
+use crate::site::open_file::Cold;
 use crate::sys::file::read_into_memory;
 
 /// Threads of the pool: enough to keep a disk's queue filled, few enough to wait on one.
 const THREADS: usize = 8;
 
-/// A range to be read, and whom to tell.
+/// What is to be read, and whom to tell.
 struct Job {
-    file: Arc<File>,
-    range: Range<u64>,
+    cold: Cold,
     done: Box<dyn FnOnce() + Send>,
 }
 
@@ -36,9 +34,9 @@ struct Queue {
 pub struct Disk(Arc<(Mutex<Queue>, Condvar)>);
 
 impl Disk {
-    /// Brings a range of a file into the page cache, and calls `done` afterwards. Where no thread can be had, `done` is
-    /// called at once: the one that sends the file then waits for the disk itself.
-    pub fn fetch(&self, file: &Arc<File>, range: Range<u64>, done: impl FnOnce() + Send + 'static) {
+    /// Brings it into the page cache, and calls `done` afterwards. Where no thread can be had, `done` is
+    /// called at once: the one that needs the file then waits for the disk itself.
+    pub fn fetch(&self, cold: Cold, done: impl FnOnce() + Send + 'static) {
         let mut queue = self.lock();
         if queue.idle <= queue.jobs.len() && queue.threads < THREADS {
             let disk = self.clone();
@@ -57,7 +55,7 @@ impl Disk {
             drop(queue);
             return done();
         }
-        queue.jobs.push_back(Job { file: Arc::clone(file), range, done: Box::new(done) });
+        queue.jobs.push_back(Job { cold, done: Box::new(done) });
         self.0.1.notify_one();
     }
 
@@ -65,7 +63,7 @@ impl Disk {
         loop {
             let job = self.next();
             // A file that cannot be read, or has become shorter, is for the sending to find out.
-            let _ = read_into_memory(&job.file, job.range);
+            let _ = read_into_memory(&job.cold.file, job.cold.range);
             (job.done)();
         }
     }
@@ -90,6 +88,7 @@ impl Disk {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs::File;
     use std::sync::mpsc;
 
     #[test]
@@ -103,7 +102,7 @@ mod tests {
         for number in 0..100u64 {
             let sender = sender.clone();
             let range = number * 5_000..number * 5_000 + 200_000; // from the 20th on beyond the end
-            disk.fetch(&file, range, move || sender.send(number).unwrap());
+            disk.fetch(Cold { file: Arc::clone(&file), range }, move || sender.send(number).unwrap());
         }
         let mut done: Vec<u64> = receiver.iter().take(100).collect();
         done.sort_unstable();

@@ -6,6 +6,7 @@ use crate::http::request::{Method, Request};
 use crate::http::response::Connection;
 use crate::http::status::Status;
 use crate::http::target;
+use crate::site::open_file::Cold;
 use crate::site::{Moment, Response, Site};
 
 /// Bytes of a request body, the lines between its chunks included, that are skipped for the sake of the
@@ -42,10 +43,20 @@ pub struct Exchange {
     pub then: Then,
 }
 
-/// Answers a request; `is_last` says that its connection is to end whatever the client wishes.
-pub fn answer(request: &Request, site: &mut Site, moment: &Moment, is_last: bool) -> Exchange {
+/// Answers a request; `is_last` says that its connection is to end whatever the client wishes, and `fetched` how many
+/// files a thread has just read for it.
+///
+/// # Errors
+/// What has to be read before.
+pub fn answer(
+    request: &Request,
+    site: &mut Site,
+    moment: &Moment,
+    is_last: bool,
+    fetched: usize,
+) -> Result<Exchange, Cold> {
     let (response, then) = match frame(request) {
-        Ok(body) => (site.answer(request, moment), follow_body(request, body, is_last)),
+        Ok(body) => (site.answer(request, moment, fetched)?, follow_body(request, body, is_last)),
         Err(status) => {
             let with_content = request.method != Method::Head;
             (Response { with_content, ..site.refuse(status) }, Then::Linger)
@@ -56,7 +67,7 @@ pub fn answer(request: &Request, site: &mut Site, moment: &Moment, is_last: bool
         Then::Read | Then::Skip(_) => Connection::Implied,
         Then::Linger | Then::Close => Connection::Close,
     };
-    Exchange { response, connection, then }
+    Ok(Exchange { response, connection, then })
 }
 
 /// What the framing of a request says, before anybody looks at what it asks for.

@@ -15,7 +15,7 @@ use super::access_log::Line;
 use crate::http::range::ContentRange;
 use crate::http::response::{self, Connection, Preamble};
 use crate::site::file::{Content, Representation};
-use crate::site::open_file::OpenFile;
+use crate::site::open_file::{Cold, OpenFile};
 use crate::site::{Part, Response};
 use crate::sys::file::{read_if_resident, send_file};
 use crate::sys::socket::{MAX_SLICES, Socket};
@@ -244,10 +244,10 @@ impl Output {
         Ok(Sent::All)
     }
 
-    /// The file and the range of it that has to be read before sending goes on.
-    pub fn cold(&self) -> Option<(&Arc<File>, Range<u64>)> {
+    /// What has to be read before sending goes on.
+    pub fn cold(&self) -> Option<Cold> {
         let (open, range) = self.front_file()?;
-        Some((open.file(), to_fetch(open, range)))
+        Some(Cold { file: Arc::clone(open.file()), range: to_fetch(open, range) })
     }
 
     /// The disk has read [`Output::cold`]. It is then sent without asking whether it is in memory, for some file systems

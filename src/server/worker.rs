@@ -393,11 +393,11 @@ impl Worker {
             }
             seat.watched = Some(interest);
         }
-        if let Some((file, range)) = seat.connection.cold()
-            && !seat.is_fetching
+        if !seat.is_fetching
+            && let Some(cold) = seat.connection.cold()
         {
             let (crew, index) = (Arc::clone(&self.equipment.crew), self.equipment.index);
-            self.equipment.disk.fetch(file, range, move || crew.member(index).tell_fetched(token));
+            self.equipment.disk.fetch(cold, move || crew.member(index).tell_fetched(token));
             seat.is_fetching = true;
         }
         if let Some(deadline) = seat.connection.deadline(&self.equipment.timeouts)

@@ -14,9 +14,11 @@ use std::cell::Cell;
 use std::ffi::CString;
 use std::io;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::clock::Clock;
 use super::file::{Content, Opened, Variant};
+use super::open_file::Cold;
 use super::resolve::{self, Root};
 use super::{Moment, Policy};
 use crate::http::encoding::{Coding, SIDECARS};
@@ -42,6 +44,21 @@ pub enum Resource {
     Directory(Vec<u8>),
     /// Nothing.
     Missing,
+}
+
+/// Why nothing can be said of a path.
+#[derive(Debug)]
+pub enum Unready {
+    /// The status of a name that is there and cannot be served.
+    Refused(Status),
+    /// What has to be read first.
+    Cold(Cold),
+}
+
+impl From<io::Error> for Unready {
+    fn from(error: io::Error) -> Unready {
+        Unready::Refused(resolve::refusal(&error))
+    }
 }
 
 /// A name and what it stood for; `None` for nothing.
@@ -142,11 +159,12 @@ impl Cache {
         Cache { root, policy, found, missing, directories: Clock::new(DIRECTORIES), descriptor_bytes }
     }
 
-    /// What a path leads to at this moment.
+    /// What a path leads to at this moment. So many files of it as are `fetched` are read wherever they are, for a thread
+    /// has just read them.
     ///
     /// # Errors
-    /// The status of a name that is there and cannot be served.
-    pub fn find(&mut self, path: &Path, moment: &Moment) -> Result<Rc<Resource>, Status> {
+    /// [`Unready`].
+    pub fn find(&mut self, path: &Path, moment: &Moment, fetched: usize) -> Result<Rc<Resource>, Unready> {
         let key = path.as_bytes();
         for kept in [&mut self.found, &mut self.missing] {
             if let Some(entry) = kept.get_mut(key) {
@@ -157,7 +175,7 @@ impl Cache {
                 break;
             }
         }
-        let entry = self.load(path, moment).map_err(|error| resolve::refusal(&error))?;
+        let entry = self.load(path, moment, fetched)?;
         let resource = Rc::clone(&entry.resource);
         let weight = entry.weight(self.descriptor_bytes) + key.len();
         match *resource {
@@ -167,7 +185,7 @@ impl Cache {
         Ok(resource)
     }
 
-    fn load(&mut self, path: &Path, moment: &Moment) -> io::Result<Entry> {
+    fn load(&mut self, path: &Path, moment: &Moment, fetched: usize) -> Result<Entry, Unready> {
         let name = resolve::file_name(path);
         let whole = self.root.name(&name, "")?;
         let seen = match file::stat(&whole) {
@@ -177,13 +195,13 @@ impl Cache {
                 Err(error) if resolve::is_absence(&error) => {
                     return Ok(Entry::of(Resource::Missing, vec![Watch { name: whole, seen: None }], moment));
                 }
-                Err(error) => return Err(error),
-                Ok(_) => return self.load_file(&name, whole, moment), // it has just appeared
+                Err(error) => return Err(error.into()),
+                Ok(_) => return self.load_file(&name, whole, moment, fetched), // it has just appeared
             },
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.into()),
         };
         match seen.kind {
-            Kind::Regular => self.load_file(&name, whole, moment),
+            Kind::Regular => self.load_file(&name, whole, moment, fetched),
             Kind::Directory if !path.is_directory() => {
                 self.root.see_directory(&name)?;
                 let last = path.segments().last().unwrap_or_default();
@@ -193,11 +211,17 @@ impl Cache {
                 let watch = Watch { name: whole, seen: Some(seen) };
                 Ok(Entry::of(Resource::Directory(location), vec![watch], moment))
             }
-            _ => Err(io::ErrorKind::NotFound.into()),
+            _ => Err(Unready::Refused(Status::NotFound)),
         }
     }
 
-    fn load_file(&mut self, name: &[u8], whole: CString, moment: &Moment) -> io::Result<Entry> {
+    fn load_file(
+        &mut self,
+        name: &[u8],
+        whole: CString,
+        moment: &Moment,
+        fetched: usize,
+    ) -> Result<Entry, Unready> {
         // Looked at before the files in it: what appears in between is then seen the next time.
         let neighbours = match self.policy.precompressed {
             true => Some(self.directory_of(name, moment)?),
@@ -210,6 +234,11 @@ impl Cache {
             match self.open_sidecar(name, coding, &metadata) {
                 Ok(sidecar) => opened.push(sidecar),
                 Err(watch) => watches.extend(watch),
+            }
+        }
+        for index in fetched..opened.len() {
+            if let Some(range) = opened[index].cold_range() {
+                return Err(Unready::Cold(Cold { file: Arc::new(opened.swap_remove(index).file), range }));
             }
         }
         let varies = opened.len() > 1;
@@ -305,7 +334,8 @@ mod tests {
         for (age, is_kept) in [(Duration::ZERO, false), (Duration::from_secs(10), true)] {
             let mut cache = cache(root.path());
             let path = Target::parse(b"/a").unwrap().path;
-            let mut find = |turn| cache.find(&path, &Moment { turn, now: SystemTime::now() + age }).unwrap();
+            let mut find =
+                |turn| cache.find(&path, &Moment { turn, now: SystemTime::now() + age }, 1).unwrap();
             let (first, second, third) = (find(1), find(1), find(2));
             assert!(Rc::ptr_eq(&first, &second), "one look serves a turn");
             assert_eq!(Rc::ptr_eq(&second, &third), is_kept, "{age:?}");
@@ -320,7 +350,7 @@ mod tests {
         std::fs::write(root.path().join("a"), "a").unwrap();
         let mut find = |target: &str| {
             let path = Target::parse(target.as_bytes()).unwrap().path;
-            cache.find(&path, &moment).unwrap()
+            cache.find(&path, &moment, 1).unwrap()
         };
         let first = find("/a");
         for number in 0..10_000 {

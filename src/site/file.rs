@@ -11,6 +11,7 @@
 
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::rc::Rc;
 
@@ -152,6 +153,13 @@ pub struct Opened {
 }
 
 impl Opened {
+    /// What has to be read before it can be made ready without waiting for a disk, if anything has.
+    pub fn cold_range(&self) -> Option<Range<u64>> {
+        let size = self.metadata.size;
+        let is_read = size <= if says_nothing(&self.metadata) { DIGESTED } else { IN_MEMORY };
+        (is_read && size > 0 && !file::is_resident(&self.file, 0..size)).then_some(0..size)
+    }
+
     /// Makes it ready to be served. `name` tells the type, `varies` whether the file has other codings.
     /// Returns the state of the file that was read, too.
     ///
@@ -213,14 +221,18 @@ fn tag(content: &Content, metadata: &Metadata, moment: &Moment) -> io::Result<St
         Content::Memory(bytes) => return Ok(format!("{:032x}", xxh3_128(bytes))),
         Content::File(open) => open,
     };
-    let says_nothing = matches!(metadata.modified.seconds, 0 | 1);
-    if says_nothing && open.length() <= DIGESTED {
+    if says_nothing(metadata) && open.length() <= DIGESTED {
         return digest(open.file());
     }
-    let times = if says_nothing { metadata.changed } else { metadata.modified };
+    let times = if says_nothing(metadata) { metadata.changed } else { metadata.modified };
     let Timestamp { seconds, nanoseconds } = times;
     let tag = format!("{:x}-{seconds:x}-{nanoseconds:x}", open.length());
     Ok(if moment.is_settled(metadata) { tag } else { format!("{tag}-{:x}", moment.nanoseconds()) })
+}
+
+/// Whether the modification time is one that builders of images set, the same for all versions.
+fn says_nothing(metadata: &Metadata) -> bool {
+    matches!(metadata.modified.seconds, 0 | 1)
 }
 
 fn digest(file: &File) -> io::Result<String> {

@@ -21,9 +21,10 @@ use crate::http::request::{Method, Request};
 use crate::http::status::Status;
 use crate::http::target::Target;
 use crate::sys::file::Metadata;
-use cache::{Cache, Resource};
+use cache::{Cache, Resource, Unready};
 use error_page::ErrorPages;
 use file::{Representation, Variant};
+use open_file::Cold;
 use resolve::Root;
 
 /// What an operator may say about the serving of files.
@@ -116,10 +117,17 @@ impl Site {
         Site { cache: Cache::new(root, policy), errors: ErrorPages::rendered() }
     }
 
-    /// The response to a request.
-    pub fn answer(&mut self, request: &Request, moment: &Moment) -> Response {
-        let response = self.respond(request, moment).unwrap_or_else(|status| self.refuse(status));
-        Response { with_content: request.method != Method::Head, ..response }
+    /// The response to a request, for which a thread has just read so many files as are `fetched`.
+    ///
+    /// # Errors
+    /// What has to be read before there is one.
+    pub fn answer(&mut self, request: &Request, moment: &Moment, fetched: usize) -> Result<Response, Cold> {
+        let response = match self.respond(request, moment, fetched) {
+            Ok(response) => response,
+            Err(Unready::Refused(status)) => self.refuse(status),
+            Err(Unready::Cold(cold)) => return Err(cold),
+        };
+        Ok(Response { with_content: request.method != Method::Head, ..response })
     }
 
     /// The response to what is not even a request.
@@ -127,18 +135,17 @@ impl Site {
         Response { status, representation: self.errors.page(status), part: Part::Whole, with_content: true }
     }
 
-    fn respond(&mut self, request: &Request, moment: &Moment) -> Result<Response, Status> {
-        check_method(request)?;
-        check_expectation(request)?;
-        let target = Target::parse(request.target).map_err(|error| error.status())?;
+    fn respond(&mut self, request: &Request, moment: &Moment, fetched: usize) -> Result<Response, Unready> {
+        check_method(request).and_then(|()| check_expectation(request)).map_err(Unready::Refused)?;
+        let target = Target::parse(request.target).map_err(|error| Unready::Refused(error.status()))?;
         if resolve::is_hidden(&target.path) {
-            return Err(Status::NotFound);
+            return Err(Unready::Refused(Status::NotFound));
         }
-        let resource = self.cache.find(&target.path, moment)?;
+        let resource = self.cache.find(&target.path, moment, fetched)?;
         let variants = match &*resource {
             Resource::File(variants) => variants,
             Resource::Directory(location) => return Ok(redirect(location, target.query)),
-            Resource::Missing => return Err(Status::NotFound),
+            Resource::Missing => return Err(Unready::Refused(Status::NotFound)),
         };
         let Some(variant) = select_variant(request, variants) else {
             return Ok(refuse_variants(Status::NotAcceptable, variants, &[]));

