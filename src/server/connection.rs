@@ -2,9 +2,9 @@
 //!
 //! | state | waits for | until | leaves to |
 //! | --- | --- | --- | --- |
-//! | `Idle` | readable | the idle timeout | `ReadingHead`, `Sending`, `SkippingBody`, `Closed` |
-//! | `ReadingHead` | readable | the head timeout, from the first byte | `Sending`, `Idle`, `Lingering` |
-//! | `Fetching` | the disk | the stall timeout | like `ReadingHead` |
+//! | `Idle` | readable | the idle timeout | `ReadingHead`, `Fetching`, `Sending`, `SkippingBody`, `Closed` |
+//! | `ReadingHead` | readable | the head timeout, from the first byte | `Fetching`, `Sending`, `Idle`, `Lingering` |
+//! | `Fetching` | the disk | the stall timeout | like `Idle` |
 //! | `Sending` | writable, or the disk | the stall timeout, from the last progress; the minimum rate | `Idle`, `SkippingBody`, `Lingering`, `Closed` |
 //! | `SkippingBody` | readable | the stall timeout, from its start | `Idle`, `Lingering` |
 //! | `Lingering` | readable, discarding | [`LINGER`] | `Closed` |
