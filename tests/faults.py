@@ -815,11 +815,7 @@ def errands(server):
 @promise("FAULTS", "a small file that is not in memory is read by a thread, its coded one too, and others are served meanwhile")
 def small_and_cold():
     root = make_site(**{"small.txt.gz": b"coded" * 20, "other.txt": SMALL, "probe.txt": SMALL})
-    for name in ("small.txt", "small.txt.gz", "probe.txt"):
-        make_cold(f"{root}/{name}")
-    with open(f"{root}/probe.txt", "rb") as file, contextlib.suppress(BlockingIOError):
-        os.preadv(file.fileno(), [bytearray(1)], 0, os.RWF_NOWAIT)  # which begins to read it
-        raise Missing("no cold file can be had here")
+    make_cold_or_skip(root, "small.txt", "small.txt.gz")
     with Server(root) as server, Client(server) as client, Client(server) as other:
         client.ask()
         client.ask("/small.txt", "Accept-Encoding: gzip\r\n")
@@ -1398,12 +1394,12 @@ MEDIUM = b"medium\n" * 2000
 class Strace:
     """Makes the next `call` of each thread of a running server fail, with `call:3` the third, with `call:1+` all."""
 
-    def __init__(self, server, call, error):
+    def __init__(self, server, call, fault):
         need("strace")
         call, _, number = call.partition(":")
         self.output = f"{tempfile.mkdtemp(dir=scratch)}/strace"
         command = ["strace", "-f", "-qq", "-p", str(server.pid), "-o", self.output,
-                   "-e", f"trace={call}", "-e", f"inject={call}:error={error}:when={number or 1}"]
+                   "-e", f"trace={call}", "-e", f"inject={call}:{fault}:when={number or 1}"]
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         def is_attached():
             if self.process.poll() is not None:
@@ -1427,6 +1423,33 @@ def make_cold(path):
     with open(path, "rb") as file:
         os.fsync(file.fileno())
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def make_cold_or_skip(root, *names):
+    """To ask whether a file is cold begins to read it: probe.txt is asked in the place of the others."""
+    for name in (*names, "probe.txt"):
+        make_cold(f"{root}/{name}")
+    with open(f"{root}/probe.txt", "rb") as file, contextlib.suppress(BlockingIOError):
+        os.preadv(file.fileno(), [bytearray(1)], 0, os.RWF_NOWAIT)
+        raise Missing("no cold file can be had here")
+
+
+@promise("INJECTED", "while a disk takes a second for each read, who wants a cold file waits, and others are served at once")
+def slow_disk():
+    root = make_site(**{"cold.bin": b"c" * MIB, "cold.txt": b"cold", "probe.txt": SMALL})
+    with Server(root) as server, Strace(server, "readahead:1+", "delay_enter=1000000"), Client(server) as other:
+        other.get()
+        begin = time.monotonic()
+        make_cold_or_skip(root, "cold.bin", "cold.txt")
+        with Client(server) as small, Client(server) as large:
+            small.ask("/cold.txt")
+            large.ask("/cold.bin")
+            for _ in range(100):
+                check(other.get().body == SMALL, "a wrong body")
+            took = time.monotonic() - begin
+            check(took < 0.8, f"a hundred requests took {took:.2f} s")
+            check(small.response().body == b"cold" and large.response().body == b"c" * MIB, "a wrong body")
+            check(time.monotonic() - begin > 1, "no disk was slow")
 
 
 def ask_for(server, what):
@@ -1464,7 +1487,7 @@ def inject(call, what, error, expected):
     log = f"{tempfile.mkdtemp(dir=scratch)}/log"
     site = make_site(**{"medium.txt": MEDIUM, "cold.bin": b"c" * MIB})
     with Server(site, "--file-log", log, "--stall-timeout", "0.5", log="info") as server:
-        with Strace(server, call, error) as strace:
+        with Strace(server, call, f"error={error}") as strace:
             if what == "hangup":
                 server.signal(signal.SIGHUP)
             ending = ask_for(server, what)
