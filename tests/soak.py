@@ -329,10 +329,12 @@ class Soak:
         self.answered += len(statuses)
         return statuses
 
-    def ended_early(self, began, when):
+    def ended_early(self, began, when, refused, writer):
         # While it is crowded, one that has not begun to speak is idle and makes room.
         if not self.is_crowded(began):
-            self.fault(f"a connection ended {when}")
+            now, port = time.monotonic(), (writer.get_extra_info("sockname") or (HOST, "unknown"))[1]
+            self.fault(f"a connection ended {when}: {refused.__cause__!r}, port {port}, {now - began:.3f} s after its "
+                       f"request, {now - self.crowded_until:.0f} s after a crowd, at {time.time():.3f}")
 
     def check(self, request, reply):
         self.checked += 1
@@ -409,10 +411,11 @@ class Soak:
                         raise Refused
                     if reply.status == 200 and (tag := TAG.search(reply.head)):
                         known[request.name] = tag[1].decode(), reply.body
-            except Refused:
+            except Refused as refused:
                 # The server may close a connection that is idle, or whose file broke off; nothing else.
                 if not replies and is_new or replies and replies[-1].is_whole and replies[-1].status != 503:
-                    self.ended_early(sent, f"after {len(replies)} of {batch} answers")
+                    when = f"after {len(replies)} of {batch} answers"
+                    self.ended_early(sent, when, refused, connection[1])
                 connection[1].close()
                 connection = None
             if connection and random.random() < 0.002:
@@ -437,8 +440,8 @@ class Soak:
                     async with asyncio.timeout(PATIENCE):
                         if await reader.read(1):
                             self.fault("there is more behind the last answer")
-            except Refused:
-                self.ended_early(sent, "without an answer")
+            except Refused as refused:
+                self.ended_early(sent, "without an answer", refused, writer)
             writer.close()
 
     async def scans(self):
@@ -472,8 +475,8 @@ class Soak:
                     await asyncio.sleep(random.uniform(0, 0.1))
                 is_whole = len(body) == STEADY["large"]
                 self.check(request, Reply(status, head, body, is_whole, sent, time.monotonic()))
-            except Refused:
-                self.ended_early(sent, "without an answer to a slow reader")
+            except Refused as refused:
+                self.ended_early(sent, "without an answer to a slow reader", refused, writer)
             writer.close()
 
     # Clients that are not.
