@@ -1437,7 +1437,8 @@ def make_cold_or_skip(root, *names):
 @promise("INJECTED", "while a disk takes a second for each read, who wants a cold file waits, and others are served at once")
 def slow_disk():
     root = make_site(**{"cold.bin": b"c" * MIB, "cold.txt": b"cold", "probe.txt": SMALL})
-    with Server(root) as server, Strace(server, "readahead:1+", "delay_enter=1000000"), Client(server) as other:
+    with Server(root, log="info") as server, Strace(server, "readahead:1+", "delay_enter=1000000"), \
+            Client(server) as other:
         other.get()
         begin = time.monotonic()
         make_cold_or_skip(root, "cold.bin", "cold.txt")
@@ -1450,6 +1451,9 @@ def slow_disk():
             check(took < 0.8, f"a hundred requests took {took:.2f} s")
             check(small.response().body == b"cold" and large.response().body == b"c" * MIB, "a wrong body")
             check(time.monotonic() - begin > 1, "no disk was slow")
+        for name in ("cold.txt", "cold.bin"):
+            (microseconds,) = server.await_line(rf'"GET /{name} .* (\d+)$').groups()
+            check(int(microseconds) > 900_000, f"the log says that {name} took {microseconds} us")
 
 
 def ask_for(server, what):

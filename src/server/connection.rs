@@ -4,7 +4,7 @@
 //! | --- | --- | --- | --- |
 //! | `Idle` | readable | the idle timeout | `ReadingHead`, `Fetching`, `Sending`, `SkippingBody`, `Closed` |
 //! | `ReadingHead` | readable | the head timeout, from the first byte | `Fetching`, `Sending`, `Idle`, `Lingering` |
-//! | `Fetching` | the disk | the stall timeout | like `Idle` |
+//! | `Fetching` | the disk | the stall timeout, from its start | like `Idle` |
 //! | `Sending` | writable, or the disk | the stall timeout, from the last progress; the minimum rate | `Idle`, `SkippingBody`, `Lingering`, `Closed` |
 //! | `SkippingBody` | readable | the stall timeout, from its start | `Idle`, `Lingering` |
 //! | `Lingering` | readable, discarding | [`LINGER`] | `Closed` |
@@ -121,6 +121,7 @@ struct Fetching {
     cold: Cold,
     /// How many files have been read for it before.
     fetched: usize,
+    /// When it came.
     since: Instant,
 }
 
@@ -312,9 +313,9 @@ impl Connection {
     /// state then says what is missing.
     fn answer_requests(&mut self, input: &mut Input, turn: &mut Turn) -> Option<Then> {
         let mut then = None;
-        let mut fetched = match &self.state {
-            State::Fetching(fetching) => fetching.fetched + 1,
-            _ => 0,
+        let (mut fetched, mut since) = match &self.state {
+            State::Fetching(fetching) => (fetching.fetched + 1, fetching.since),
+            _ => (0, turn.now),
         };
         while !input.is_empty() && !turn.output.is_full() {
             match turn.parser.advance(input.rest()) {
@@ -326,18 +327,18 @@ impl Connection {
                         Err(cold) => {
                             turn.parser.reset();
                             if then.is_none() {
-                                let (held, since) = (input.take_rest(), turn.now);
+                                let held = input.take_rest();
                                 self.state =
                                     State::Fetching(Box::new(Fetching { held, cold, fetched, since }));
                             }
                             return then;
                         }
                     };
-                    fetched = 0;
                     let line = turn.log.as_ref().map(|log| {
                         let status = exchange.response.status;
-                        Line::new(self.client, log.time(), Some(&request), status, turn.now)
+                        Line::new(self.client, log.time(), Some(&request), status, since)
                     });
+                    (fetched, since) = (0, turn.now);
                     turn.output.push(exchange.response, turn.preamble, exchange.connection, line);
                     input.consume(turn.parser.length());
                     turn.parser.reset();
