@@ -43,8 +43,8 @@ pub struct Exchange {
     pub then: Then,
 }
 
-/// Answers a request; `is_last` says that its connection is to end whatever the client wishes, and `fetched` how many
-/// files a thread has just read for it.
+/// Answers a request; `is_last` says that its connection is to end whatever the client wishes, and `fetched`
+/// how many files a thread has just read for it.
 ///
 /// # Errors
 /// What has to be read before.

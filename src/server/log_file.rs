@@ -95,8 +95,8 @@ impl LogFile {
         }
     }
 
-    /// When the file cannot be opened, the old one is kept, and standard error is told too: nobody may be reading the
-    /// old one any more.
+    /// When the file cannot be opened, the old one is kept, and standard error is told too: nobody may be
+    /// reading the old one any more.
     fn reopen_now(&self) {
         let opened = match (&self.0.keeper, &self.0.path) {
             (Some(keeper), _) => keeper.open(),

@@ -35,7 +35,8 @@ const TURN_BUDGET: u64 = 2 * 1024 * 1024;
 /// How long all connections together may send files in one turn. It is a time and not a number of bytes: a client
 /// that takes tiny segments makes each byte a hundred times dearer.
 pub const SENDING_TIME: Duration = Duration::from_millis(10);
-/// Bytes of a file that a connection may send all the same when that time is over, so that each goes on in every turn.
+/// Bytes of a file that a connection may send all the same when that time is over, so that each goes on in
+/// every turn.
 const LEAST_BUDGET: u64 = 8 * 1024;
 /// Room that is kept for the next responses.
 const KEPT_ROOM: usize = 64 * 1024;
@@ -74,8 +75,8 @@ pub struct Output {
     rendered: Vec<u8>,
     rendered_sent: usize,
     pieces: VecDeque<Piece>,
-    /// Bytes of all responses since there was last nothing to send, the ones of them that the socket has taken, and how far
-    /// the disk has read ahead.
+    /// Bytes of all responses since there was last nothing to send, the ones of them that the socket has
+    /// taken, and how far the disk has read ahead.
     promised: u64,
     sent: u64,
     fetched: u64,
@@ -199,7 +200,8 @@ impl Output {
         }
     }
 
-    /// Sends as much as the socket takes and the turn allows, files `until` its time is over. `ends` says that the caller ends the stream as soon as all is sent: the kernel keeps the last bytes back until
+    /// Sends as much as the socket takes and the turn allows, files `until` its time is over. `ends` says
+    /// that the caller ends the stream as soon as all is sent: the kernel keeps the last bytes back until
     /// then, and one packet carries them and the end. That spares a quarter of what a short connection costs.
     ///
     /// # Errors
@@ -250,8 +252,8 @@ impl Output {
         Some(Cold { file: Arc::clone(open.file()), range: to_fetch(open, range) })
     }
 
-    /// The disk has read [`Output::cold`]. It is then sent without asking whether it is in memory, for some file systems
-    /// do not tell.
+    /// The disk has read [`Output::cold`]. It is then sent without asking whether it is in memory, for some
+    /// file systems do not tell.
     pub fn note_fetched(&mut self, now: Instant) {
         let Some((open, range)) = self.front_file() else { return };
         open.note_read(&to_fetch(open, range), now);
@@ -330,7 +332,8 @@ impl Output {
     }
 }
 
-/// What the disk is asked for when a range is to be sent: the beginning of it, or the whole file when that is not more.
+/// What the disk is asked for when a range is to be sent: the beginning of it, or the whole file when that is
+/// not more.
 fn to_fetch(open: &OpenFile, range: &Range<u64>) -> Range<u64> {
     let is_small = open.length() <= FETCHED;
     if is_small { 0..open.length() } else { range.start..range.end.min(range.start + FETCHED) }

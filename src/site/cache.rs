@@ -159,8 +159,8 @@ impl Cache {
         Cache { root, policy, found, missing, directories: Clock::new(DIRECTORIES), descriptor_bytes }
     }
 
-    /// What a path leads to at this moment. So many files of it as are `fetched` are read wherever they are, for a thread
-    /// has just read them.
+    /// What a path leads to at this moment. So many files of it as are `fetched` are read wherever they are,
+    /// for a thread has just read them.
     ///
     /// # Errors
     /// [`Unready`].

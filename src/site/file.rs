@@ -1,13 +1,13 @@
 //! A file that can be served: its representations, each with validators and a rendered block of fields.
 //!
 //! **What an entity tag is made of.** A file that is kept in memory: the 128-bit digest of its bytes. It
-//! changes when they do, whatever the clock says, and every replica that holds the same bytes gives the
-//! same tag. A larger file: its size and modification time in nanoseconds, which replicas share when they
-//! share the times (no inode number in it). Where the modification time says nothing (the first two seconds
-//! of 1970, as reproducible images have it), the digest again up to [`DIGESTED`]; beyond that the time of the
-//! last change of the inode, which nobody can set and no replica shares. A large file so young that another change could bear the same times gets
-//! a tag that is used once. The tag of a coded representation ends in the coding, so that no two codings
-//! share one (RFC 9110 section 8.8.3.3).
+//! changes when they do, whatever the clock says, and every replica that holds the same bytes gives the same
+//! tag. A larger file: its size and modification time in nanoseconds, which replicas share when they share
+//! the times (no inode number in it). Where the modification time says nothing (the first two seconds of
+//! 1970, as reproducible images have it), the digest again up to [`DIGESTED`]; beyond that the time of the
+//! last change of the inode, which nobody can set and no replica shares. A large file so young that another
+//! change could bear the same times gets a tag that is used once. The tag of a coded representation ends in
+//! the coding, so that no two codings share one (RFC 9110 section 8.8.3.3).
 
 use std::fs::File;
 use std::io;
@@ -24,10 +24,10 @@ use crate::http::validators::{EntityTag, Validators};
 use crate::http::{date, media_type, response};
 use crate::sys::file::{self, Metadata, Timestamp};
 
-/// Bytes of the largest file that is kept in memory; a larger one is sent by `sendfile`, without a copy. By the price
-/// alone they cross at 16 KiB: from memory 10.6 us and by `sendfile` 10.8, with 32 KiB 12.4 and 11.2, with 64 KiB 20.4 and
-/// 16.6. What is kept has a tag made of its bytes, takes no descriptor, and is there on a slow disk, which is
-/// worth the 4 us.
+/// Bytes of the largest file that is kept in memory; a larger one is sent by `sendfile`, without a copy. By
+/// the price alone they cross at 16 KiB: from memory 10.6 us and by `sendfile` 10.8, with 32 KiB 12.4 and
+/// 11.2, with 64 KiB 20.4 and 16.6. What is kept has a tag made of its bytes, takes no descriptor, and is
+/// there on a slow disk, which is worth the 4 us.
 pub const IN_MEMORY: u64 = 64 * 1024;
 
 /// Bytes of the largest file whose digest is its tag where its modification time says nothing: some

@@ -1,9 +1,9 @@
 //! A file that is kept open, and whether sending it waits for a disk.
 //!
-//! To ask the kernel for every piece of a download what it has of it in memory costs a tenth of the sending, and some file
-//! systems do not answer (overlayfs, on which the files of an image lie). A file that was found there as a whole, or
-//! was just read by a thread, is therefore trusted for a while; a piece that is thrown out in that time holds
-//! up the worker once, for as long as the disk takes to read it.
+//! To ask the kernel for every piece of a download what it has of it in memory costs a tenth of the sending,
+//! and some file systems do not answer (overlayfs, on which the files of an image lie). A file that was found
+//! there as a whole, or was just read by a thread, is therefore trusted for a while; a piece that is thrown
+//! out in that time holds up the worker once, for as long as the disk takes to read it.
 
 use std::cell::Cell;
 use std::fs::File;
@@ -24,12 +24,12 @@ pub struct Cold {
 
 /// How long it holds that a file, or a part of it, is in memory.
 const HOLDS: Duration = Duration::from_secs(1);
-/// Bytes of the largest file that is looked at as a whole: 34 us when all of it is there, and up to 2 ms for 100 MiB when
-/// little is. A larger one is asked for piece by piece.
+/// Bytes of the largest file that is looked at as a whole: 34 us when all of it is there, and up to 2 ms for
+/// 100 MiB when little is. A larger one is asked for piece by piece.
 const WHOLE: u64 = 128 * 1024 * 1024;
 
-/// How many looks in a row that find all of it are enough. The kernel counts pages that are still on their way from the
-/// disk; they have come when the next look finds them again.
+/// How many looks in a row that find all of it are enough. The kernel counts pages that are still on their
+/// way from the disk; they have come when the next look finds them again.
 const ENOUGH: u32 = 2;
 
 /// An open file.

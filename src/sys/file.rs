@@ -277,9 +277,10 @@ const PAGE: u64 = 4096;
 
 /// Whether a range of a file, not empty, is in memory, so that sending it waits for no disk.
 ///
-/// The kernel counts the pages that there are, those included that are still on their way from the disk: the last
-/// byte tells whether they have come. Where it may not count (before 6.5, or a file of somebody else) the first and the
-/// last byte stand for the whole. A file system that tells neither (overlayfs) is taken to have nothing in memory.
+/// The kernel counts the pages that there are, those included that are still on their way from the disk: the
+/// last byte tells whether they have come. Where it may not count (before 6.5, or a file of somebody else)
+/// the first and the last byte stand for the whole. A file system that tells neither (overlayfs) is taken to
+/// have nothing in memory.
 pub fn is_resident(file: &File, range: Range<u64>) -> bool {
     are_pages_resident(file, &range).unwrap_or_else(|| {
         let last = range.end.saturating_sub(1);

@@ -13,8 +13,9 @@ pub const MAX_SLICES: usize = 16;
 /// How long the kernel keeps a connection to itself before its first byte has come, in seconds.
 const DEFER_SECONDS: libc::c_int = 1;
 
-/// Bytes that the kernel keeps of what could not be sent yet, for a client of which nothing is known. With megabytes,
-/// as it likes to, a thousand clients that read nothing cost gigabytes, and seconds to fill and to free them.
+/// Bytes that the kernel keeps of what could not be sent yet, for a client of which nothing is known. With
+/// megabytes, as it likes to, a thousand clients that read nothing cost gigabytes, and seconds to fill and to
+/// free them.
 const SHORT_QUEUE: libc::c_int = 256 * 1024;
 
 /// A socket that listens.
@@ -199,8 +200,8 @@ impl Socket {
         let _ = set_option(self.0.as_fd(), libc::IPPROTO_TCP, libc::TCP_NOTSENT_LOWAT, -1);
     }
 
-    /// Makes closing throw away what was not acknowledged, and reset the connection. Otherwise the kernel would keep
-    /// it, for a client that has been given up, for a long time.
+    /// Makes closing throw away what was not acknowledged, and reset the connection. Otherwise the kernel
+    /// would keep it, for a client that has been given up, for a long time.
     pub fn forget_when_closed(&self) {
         let value = libc::linger { l_onoff: 1, l_linger: 0 };
         let size = size_of::<libc::linger>() as libc::socklen_t;
@@ -226,8 +227,8 @@ impl AsFd for Socket {
     }
 }
 
-/// What accepted sockets inherit: a response is sent in as few calls as it takes, and then at once; little waits in
-/// the kernel. And what makes the kernel wait for the first bytes.
+/// What accepted sockets inherit: a response is sent in as few calls as it takes, and then at once; little
+/// waits in the kernel. And what makes the kernel wait for the first bytes.
 fn set_tcp_options(socket: BorrowedFd) -> io::Result<()> {
     set_option(socket, libc::IPPROTO_TCP, libc::TCP_NODELAY, 1)?;
     set_option(socket, libc::IPPROTO_TCP, libc::TCP_NOTSENT_LOWAT, SHORT_QUEUE)?;
