@@ -142,6 +142,13 @@ impl Parser {
         Ok(Some(Request::new(self.method, self.target, self.minor, &self.fields, bytes)))
     }
 
+    /// What has been read of a head that is refused, for the log: its request line, and the fields before the
+    /// fault. `None` where the request line is the fault, or has not come.
+    pub fn partial<'a>(&'a self, bytes: &'a [u8]) -> Option<Request<'a>> {
+        let has_line = self.state != State::RequestLine;
+        has_line.then(|| Request::new(self.method, self.target, self.minor, &self.fields, bytes))
+    }
+
     /// Bytes of the head that was completed.
     pub fn length(&self) -> usize {
         self.line
@@ -301,6 +308,25 @@ mod tests {
             ["", "G", "GET / HTTP/1.1\r\n", "GET / HTTP/1.1\r\nHost: a\r\n", "\r\n", "GET / HTTP/1.1\r\n\r"]
         {
             assert_eq!(whole(head.as_bytes()), Ok(None), "{head:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_known_of_a_refused_head() {
+        for (head, expected) in [
+            ("GET /a HTTP/2.0\r\n", None),
+            ("GET /a HT", None),
+            ("GET /a HTTP/1.1\r\n", Some(("/a", None))),
+            ("GET /a HTTP/1.1\r\nReferer: b\r\nUser-Agent : c\r\n\r\n", Some(("/a", Some("b")))),
+        ] {
+            let mut parser = Parser::new();
+            assert!(!matches!(parser.advance(head.as_bytes()), Ok(Some(_))), "{head:?}");
+            let known = parser.partial(head.as_bytes()).map(|request| {
+                assert_eq!(request.value(Name::UserAgent), None);
+                (request.target, request.value(Name::Referer))
+            });
+            let expected = expected.map(|(target, referer)| (target.as_bytes(), referer.map(str::as_bytes)));
+            assert_eq!(known, expected, "{head:?}");
         }
     }
 

@@ -25,7 +25,6 @@ use super::output::{Output, Sent};
 use super::sending::Sending;
 use crate::http::framing::{Skipped, Skipper};
 use crate::http::parser::Parser;
-use crate::http::request::Request;
 use crate::http::response::{self, Preamble};
 use crate::http::status::Status;
 use crate::site::open_file::Cold;
@@ -244,7 +243,7 @@ impl Connection {
         match &mut self.state {
             State::ReadingHead(_) => {
                 let mut input = Input::new(self.take_held(turn), &[]);
-                self.refuse(Status::RequestTimeout, None, &input, turn);
+                self.refuse(Status::RequestTimeout, &input, turn);
                 self.send(Then::Linger, &mut input, turn);
             }
             State::Sending(sending) => {
@@ -353,7 +352,7 @@ impl Connection {
                 }
                 Ok(None) => break,
                 Err(error) => {
-                    self.refuse(error.status(), None, input, turn);
+                    self.refuse(error.status(), input, turn);
                     return Some(Then::Linger);
                 }
             }
@@ -380,16 +379,19 @@ impl Connection {
 
     /// Says that there is no room, whatever is asked for.
     fn turn_away(&mut self, input: &mut Input, turn: &mut Turn) -> bool {
-        let mut parser = Parser::new();
-        let request = parser.advance(input.rest()).ok().flatten();
-        self.refuse(Status::ServiceUnavailable, request.as_ref(), input, turn);
+        // Read for the log alone.
+        let _ = turn.parser.advance(input.rest());
+        self.refuse(Status::ServiceUnavailable, input, turn);
         self.send(Then::Close, input, turn)
     }
 
     /// Puts a refusal into the lent output, as the last response: of a head that is no request, or of one that
     /// nobody looks at.
-    fn refuse(&mut self, status: Status, request: Option<&Request>, input: &Input, turn: &mut Turn) {
-        let line = turn.log.as_ref().map(|log| Line::new(self.client, log.time(), request, status, turn.now));
+    fn refuse(&mut self, status: Status, input: &Input, turn: &mut Turn) {
+        let line = turn.log.as_ref().map(|log| {
+            let request = turn.parser.partial(input.rest());
+            Line::new(self.client, log.time(), request.as_ref(), status, turn.now)
+        });
         let with_content = !turn.parser.is_head_method(input.rest());
         let response = Response { with_content, ..turn.site.refuse(status) };
         turn.output.push(response, turn.preamble, response::Connection::Close, line);

@@ -92,16 +92,22 @@ fn statuses_and_bytes() {
 }
 
 #[test]
-fn what_was_no_request_is_a_dash() {
+fn a_refused_head_is_logged_as_far_as_it_was_read() {
     let server = Site::new().serve_with(&["--head-timeout", "0.2"]);
-    for (bytes, status) in [("\x16\x03\x01\r\n\r\n", 400), ("GET /", 408)] {
+    let table = [
+        ("\x16\x03\x01\r\n\r\n", 400, "-", "-"),
+        ("GET /a b HTTP/1.1\r\n\r\n", 400, "-", "-"),
+        ("GET /a HTTP/1.1\r\nUser-Agent: b\r\nHost : c\r\n\r\n", 400, "GET /a HTTP/1.1", "b"),
+        ("GET /a HTTP/1.1\r\nHost : c\r\nUser-Agent: b\r\n\r\n", 400, "GET /a HTTP/1.1", "-"),
+        ("GET /", 408, "-", "-"),
+        ("GET /a HTTP/1.1\r\nUser-Agent: b\r\n", 408, "GET /a HTTP/1.1", "b"),
+    ];
+    for (number, (bytes, status, request, agent)) in table.into_iter().enumerate() {
         let mut client = server.connect();
         client.send(bytes);
         let reply = client.response();
-        let name = format!("\"-\" {status} ");
-        let line = server.process.errors.await_line(|line| line.contains(&name));
-        let line = parse(&line).unwrap_or_else(|| panic!("{line}"));
-        assert_eq!((line.request.as_str(), line.status), ("-", status));
+        let line = await_lines(&server, number + 1).remove(number);
+        assert_eq!((line.request.as_str(), line.agent.as_str(), line.status), (request, agent, status));
         assert_eq!(line.bytes, reply.body.len() as u64);
     }
 }
