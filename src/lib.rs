@@ -16,7 +16,8 @@
 //! 2. `server::connection`: the state machine of a connection feeds the bytes to [`http::parser`].
 //! 3. [`site::Site::answer`]: *method, target, file, coding, preconditions, range, response*. Files come from
 //!    [`site::cache`], which looks at each of them at most once a turn and is never stale all the same.
-//!    One that is not in memory is read by a thread of `server::disk` first; only who asked for it waits.
+//!    What is not in memory (`site::cold`) is fetched by a thread of `server::disk` first; only who asked for
+//!    it waits.
 //! 4. `server::output`: the response is rendered and sent at once; what the socket does not take waits there.
 //! 5. `server::access_log`: one line, after the response; one write a turn.
 //!

@@ -27,7 +27,7 @@ use crate::http::framing::{Skipped, Skipper};
 use crate::http::parser::Parser;
 use crate::http::response::{self, Preamble};
 use crate::http::status::Status;
-use crate::site::open_file::Cold;
+use crate::site::cold::{Cold, Fetched};
 use crate::site::{Moment, Response, Site};
 use crate::sys::epoll::Interest;
 use crate::sys::socket::Socket;
@@ -112,14 +112,14 @@ struct ReadingHead {
     since: Instant,
 }
 
-/// A request that cannot be answered before the disk has read.
+/// A request that cannot be answered before something is fetched from a disk.
 #[derive(Debug)]
 struct Fetching {
     /// The request, and what has come behind it.
     held: Vec<u8>,
     cold: Cold,
-    /// How many files have been read for it before.
-    fetched: usize,
+    /// What was fetched for it before.
+    fetched: Fetched,
     /// When it came.
     since: Instant,
 }
@@ -313,8 +313,8 @@ impl Connection {
     fn answer_requests(&mut self, input: &mut Input, turn: &mut Turn) -> Option<Then> {
         let mut then = None;
         let (mut fetched, mut since) = match &self.state {
-            State::Fetching(fetching) => (fetching.fetched + 1, fetching.since),
-            _ => (0, turn.now),
+            State::Fetching(fetching) => (fetching.fetched.and(&fetching.cold), fetching.since),
+            _ => (Fetched::default(), turn.now),
         };
         while !input.is_empty() && !turn.output.is_full() {
             match turn.parser.advance(input.rest()) {
@@ -337,7 +337,7 @@ impl Connection {
                         let status = exchange.response.status;
                         Line::new(self.client, log.time(), Some(&request), status, since)
                     });
-                    (fetched, since) = (0, turn.now);
+                    (fetched, since) = (Fetched::default(), turn.now);
                     turn.output.push(exchange.response, turn.preamble, exchange.connection, line);
                     input.consume(turn.parser.length());
                     turn.parser.reset();

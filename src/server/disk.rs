@@ -8,8 +8,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use crate::site::open_file::Cold;
-use crate::sys::file::read_into_memory;
+use crate::site::cold::Cold;
 
 /// Threads of the pool: enough to keep a disk's queue filled, few enough to wait on one.
 const THREADS: usize = 8;
@@ -62,8 +61,7 @@ impl Disk {
     fn work(&self) {
         loop {
             let job = self.next();
-            // A file that cannot be read, or has become shorter, is for the sending to find out.
-            let _ = read_into_memory(&job.cold.file, job.cold.range);
+            job.cold.fetch();
             (job.done)();
         }
     }
@@ -102,7 +100,7 @@ mod tests {
         for number in 0..100u64 {
             let sender = sender.clone();
             let range = number * 5_000..number * 5_000 + 200_000; // from the 20th on beyond the end
-            disk.fetch(Cold { file: Arc::clone(&file), range }, move || sender.send(number).unwrap());
+            disk.fetch(Cold::Range(Arc::clone(&file), range), move || sender.send(number).unwrap());
         }
         let mut done: Vec<u64> = receiver.iter().take(100).collect();
         done.sort_unstable();

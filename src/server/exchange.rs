@@ -6,7 +6,7 @@ use crate::http::request::{Method, Request};
 use crate::http::response::Connection;
 use crate::http::status::Status;
 use crate::http::target;
-use crate::site::open_file::Cold;
+use crate::site::cold::{Cold, Fetched};
 use crate::site::{Moment, Response, Site};
 
 /// Bytes of a request body, the lines between its chunks included, that are skipped for the sake of the
@@ -43,17 +43,17 @@ pub struct Exchange {
     pub then: Then,
 }
 
-/// Answers a request; `is_last` says that its connection is to end whatever the client wishes, and `fetched`
-/// how many files a thread has just read for it.
+/// Answers a request, for which something was `fetched` before; `is_last` says that its connection is to end
+/// whatever the client wishes.
 ///
 /// # Errors
-/// What has to be read before.
+/// What has to be fetched before.
 pub fn answer(
     request: &Request,
     site: &mut Site,
     moment: &Moment,
     is_last: bool,
-    fetched: usize,
+    fetched: Fetched,
 ) -> Result<Exchange, Cold> {
     let (response, then) = match frame(request) {
         Ok(body) => (site.answer(request, moment, fetched)?, follow_body(request, body, is_last)),

@@ -14,8 +14,9 @@ use std::time::{Duration, Instant};
 use super::access_log::Line;
 use crate::http::range::ContentRange;
 use crate::http::response::{self, Connection, Preamble};
+use crate::site::cold::Cold;
 use crate::site::file::{Content, Representation};
-use crate::site::open_file::{Cold, OpenFile};
+use crate::site::open_file::OpenFile;
 use crate::site::{Part, Response};
 use crate::sys::file::{read_if_resident, send_file};
 use crate::sys::socket::{MAX_SLICES, Socket};
@@ -249,7 +250,7 @@ impl Output {
     /// What has to be read before sending goes on.
     pub fn cold(&self) -> Option<Cold> {
         let (open, range) = self.front_file()?;
-        Some(Cold { file: Arc::clone(open.file()), range: to_fetch(open, range) })
+        Some(Cold::Range(Arc::clone(open.file()), to_fetch(open, range)))
     }
 
     /// The disk has read [`Output::cold`]. It is then sent without asking whether it is in memory, for some

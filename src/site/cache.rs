@@ -17,8 +17,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::clock::Clock;
+use super::cold::{Cold, Fetched, Names};
 use super::file::{Content, Opened, Variant};
-use super::open_file::Cold;
 use super::resolve::{self, Root};
 use super::{Moment, Policy};
 use crate::http::encoding::{Coding, SIDECARS};
@@ -51,7 +51,7 @@ pub enum Resource {
 pub enum Unready {
     /// The status of a name that is there and cannot be served.
     Refused(Status),
-    /// What has to be read first.
+    /// What has to be fetched first.
     Cold(Cold),
 }
 
@@ -69,8 +69,12 @@ struct Watch {
 }
 
 impl Watch {
-    fn holds(&self) -> bool {
-        file::stat(&self.name).ok() == self.seen
+    /// Whether it still stands for the same; `WouldBlock` when that has to be fetched.
+    fn holds(&self, names: &Names, fetched: Fetched) -> io::Result<bool> {
+        match names.look_up(&self.name, fetched) {
+            Err(error) if is_cold(&error) => Err(error),
+            found => Ok(found.ok() == self.seen),
+        }
     }
 }
 
@@ -111,18 +115,31 @@ struct Entry {
 
 impl Entry {
     /// Whether it is true in this turn; looks when it has not looked yet.
-    fn is_current(&mut self, moment: &Moment) -> bool {
+    ///
+    /// # Errors
+    /// `WouldBlock` when that has to be fetched.
+    fn is_current(&mut self, moment: &Moment, names: &Names, fetched: Fetched) -> io::Result<bool> {
         if self.checked == moment.turn {
-            return true;
+            return Ok(true);
         }
-        if !self.is_settled || !self.watches.iter().all(Watch::holds) {
-            return false;
+        if !self.is_settled {
+            return Ok(false);
+        }
+        for watch in &self.watches {
+            if !watch.holds(names, fetched)? {
+                return Ok(false);
+            }
         }
         if self.neighbours.as_ref().is_some_and(|(directory, seen)| directory.look(moment) != *seen) {
-            return false;
+            return Ok(false);
         }
         self.checked = moment.turn;
-        true
+        Ok(true)
+    }
+
+    /// What it looks at.
+    fn names(&self) -> Cold {
+        Cold::Names(self.watches.iter().map(|watch| watch.name.clone()).collect())
     }
 
     fn weight(&self, descriptor_bytes: usize) -> usize {
@@ -146,6 +163,7 @@ pub struct Cache {
     found: Clock<Entry>,
     missing: Clock<Entry>,
     directories: Clock<Rc<Directory>>,
+    names: Names,
     /// What an open file weighs, so that the bound in bytes bounds descriptors too.
     descriptor_bytes: usize,
 }
@@ -156,20 +174,22 @@ impl Cache {
         let found = Clock::new(policy.cache_bytes);
         let missing = Clock::new(policy.cache_bytes / MISSING_SHARE);
         let descriptor_bytes = policy.cache_bytes / policy.cache_descriptors.max(1);
-        Cache { root, policy, found, missing, directories: Clock::new(DIRECTORIES), descriptor_bytes }
+        let (directories, names) = (Clock::new(DIRECTORIES), Names::default());
+        Cache { root, policy, found, missing, directories, names, descriptor_bytes }
     }
 
-    /// What a path leads to at this moment. So many files of it as are `fetched` are read wherever they are,
-    /// for a thread has just read them.
+    /// What a path leads to at this moment. What was `fetched` is not asked for again.
     ///
     /// # Errors
     /// [`Unready`].
-    pub fn find(&mut self, path: &Path, moment: &Moment, fetched: usize) -> Result<Rc<Resource>, Unready> {
+    pub fn find(&mut self, path: &Path, moment: &Moment, fetched: Fetched) -> Result<Rc<Resource>, Unready> {
         let key = path.as_bytes();
         for kept in [&mut self.found, &mut self.missing] {
             if let Some(entry) = kept.get_mut(key) {
-                if entry.is_current(moment) {
-                    return Ok(Rc::clone(&entry.resource));
+                match entry.is_current(moment, &self.names, fetched) {
+                    Ok(true) => return Ok(Rc::clone(&entry.resource)),
+                    Ok(false) => {}
+                    Err(_) => return Err(Unready::Cold(entry.names())),
                 }
                 kept.remove(key);
                 break;
@@ -185,11 +205,12 @@ impl Cache {
         Ok(resource)
     }
 
-    fn load(&mut self, path: &Path, moment: &Moment, fetched: usize) -> Result<Entry, Unready> {
+    fn load(&mut self, path: &Path, moment: &Moment, fetched: Fetched) -> Result<Entry, Unready> {
         let name = resolve::file_name(path);
         let whole = self.root.name(&name, "")?;
-        let seen = match file::stat(&whole) {
+        let seen = match self.names.look_up(&whole, fetched) {
             Ok(metadata) => metadata,
+            Err(error) if is_cold(&error) => return Err(Unready::Cold(self.names_of(&name)?)),
             // What is missing behind a symlink that leads out is nobody's business: the kernel has the word.
             Err(error) if resolve::is_absence(&error) => match self.root.open_file(&name, "") {
                 Err(error) if resolve::is_absence(&error) => {
@@ -220,7 +241,7 @@ impl Cache {
         name: &[u8],
         whole: CString,
         moment: &Moment,
-        fetched: usize,
+        fetched: Fetched,
     ) -> Result<Entry, Unready> {
         // Looked at before the files in it: what appears in between is then seen the next time.
         let neighbours = match self.policy.precompressed {
@@ -231,14 +252,21 @@ impl Cache {
         let mut opened = vec![Opened { coding: Coding::Identity, file, metadata }];
         let mut watches = Vec::new();
         for coding in SIDECARS.into_iter().filter(|_| self.policy.precompressed) {
-            match self.open_sidecar(name, coding, &metadata) {
-                Ok(sidecar) => opened.push(sidecar),
-                Err(watch) => watches.extend(watch),
+            let whole = self.root.name(name, coding.suffix())?;
+            let seen = match self.names.look_up(&whole, fetched) {
+                Ok(seen) => seen,
+                Err(error) if is_cold(&error) => return Err(Unready::Cold(self.names_of(name)?)),
+                Err(_) => continue,
+            };
+            match self.open_sidecar(name, coding, &metadata, &seen) {
+                Some(sidecar) => opened.push(sidecar),
+                // One that is there and cannot be used may become usable, and the directory would not tell.
+                None => watches.push(Watch { name: whole, seen: Some(seen) }),
             }
         }
-        for index in fetched..opened.len() {
+        for index in fetched.files..opened.len() {
             if let Some(range) = opened[index].cold_range() {
-                return Err(Unready::Cold(Cold { file: Arc::new(opened.swap_remove(index).file), range }));
+                return Err(Unready::Cold(Cold::Range(Arc::new(opened.swap_remove(index).file), range)));
             }
         }
         let varies = opened.len() > 1;
@@ -279,24 +307,31 @@ impl Cache {
         Ok((directory, seen))
     }
 
-    /// A coded file beside the file, if it is not older. Otherwise what is to be watched: one that is there
-    /// and cannot be used may become usable, and the directory would not tell.
+    /// A coded file beside the file, if it can be used and is not older.
     fn open_sidecar(
         &self,
         name: &[u8],
         coding: Coding,
         original: &Metadata,
-    ) -> Result<Opened, Option<Watch>> {
-        let Ok(whole) = self.root.name(name, coding.suffix()) else { return Err(None) };
-        let Ok(seen) = file::stat(&whole) else { return Err(None) };
-        if seen.kind == Kind::Regular
-            && let Ok((file, metadata)) = self.root.open_file(name, coding.suffix())
-            && metadata.modified >= original.modified
-        {
-            return Ok(Opened { coding, file, metadata });
+        seen: &Metadata,
+    ) -> Option<Opened> {
+        if seen.kind != Kind::Regular {
+            return None;
         }
-        Err(Some(Watch { name: whole, seen: Some(seen) }))
+        let (file, metadata) = self.root.open_file(name, coding.suffix()).ok()?;
+        (metadata.modified >= original.modified).then_some(Opened { coding, file, metadata })
     }
+
+    /// All that is looked up for a file.
+    fn names_of(&self, name: &[u8]) -> io::Result<Cold> {
+        let sidecars = SIDECARS.iter().filter(|_| self.policy.precompressed).map(|coding| coding.suffix());
+        let names = [""].into_iter().chain(sidecars).map(|suffix| self.root.name(name, suffix));
+        Ok(Cold::Names(names.collect::<io::Result<_>>()?))
+    }
+}
+
+fn is_cold(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock
 }
 
 impl Entry {
@@ -317,6 +352,8 @@ mod tests {
     use crate::http::target::Target;
     use std::time::{Duration, SystemTime};
 
+    const ALL: Fetched = Fetched { names: true, files: usize::MAX };
+
     fn cache(root: &std::path::Path) -> Cache {
         let policy = Policy {
             cache_control: "no-cache".into(),
@@ -335,7 +372,7 @@ mod tests {
             let mut cache = cache(root.path());
             let path = Target::parse(b"/a").unwrap().path;
             let mut find =
-                |turn| cache.find(&path, &Moment { turn, now: SystemTime::now() + age }, 1).unwrap();
+                |turn| cache.find(&path, &Moment { turn, now: SystemTime::now() + age }, ALL).unwrap();
             let (first, second, third) = (find(1), find(1), find(2));
             assert!(Rc::ptr_eq(&first, &second), "one look serves a turn");
             assert_eq!(Rc::ptr_eq(&second, &third), is_kept, "{age:?}");
@@ -350,7 +387,7 @@ mod tests {
         std::fs::write(root.path().join("a"), "a").unwrap();
         let mut find = |target: &str| {
             let path = Target::parse(target.as_bytes()).unwrap().path;
-            cache.find(&path, &moment, 1).unwrap()
+            cache.find(&path, &moment, ALL).unwrap()
         };
         let first = find("/a");
         for number in 0..10_000 {

@@ -5,6 +5,7 @@
 
 pub mod cache;
 mod clock;
+pub mod cold;
 pub mod error_page;
 pub mod file;
 pub mod open_file;
@@ -22,9 +23,9 @@ use crate::http::status::Status;
 use crate::http::target::Target;
 use crate::sys::file::Metadata;
 use cache::{Cache, Resource, Unready};
+use cold::{Cold, Fetched};
 use error_page::ErrorPages;
 use file::{Representation, Variant};
-use open_file::Cold;
 use resolve::Root;
 
 /// What an operator may say about the serving of files.
@@ -117,11 +118,11 @@ impl Site {
         Site { cache: Cache::new(root, policy), errors: ErrorPages::rendered() }
     }
 
-    /// The response to a request, for which a thread has just read so many files as are `fetched`.
+    /// The response to a request, for which a thread has fetched something before.
     ///
     /// # Errors
-    /// What has to be read before there is one.
-    pub fn answer(&mut self, request: &Request, moment: &Moment, fetched: usize) -> Result<Response, Cold> {
+    /// What has to be fetched before there is one.
+    pub fn answer(&mut self, request: &Request, moment: &Moment, fetched: Fetched) -> Result<Response, Cold> {
         let response = match self.respond(request, moment, fetched) {
             Ok(response) => response,
             Err(Unready::Refused(status)) => self.refuse(status),
@@ -135,7 +136,7 @@ impl Site {
         Response { status, representation: self.errors.page(status), part: Part::Whole, with_content: true }
     }
 
-    fn respond(&mut self, request: &Request, moment: &Moment, fetched: usize) -> Result<Response, Unready> {
+    fn respond(&mut self, request: &Request, moment: &Moment, fetched: Fetched) -> Result<Response, Unready> {
         check_method(request).and_then(|()| check_expectation(request)).map_err(Unready::Refused)?;
         let target = Target::parse(request.target).map_err(|error| Unready::Refused(error.status()))?;
         if resolve::is_hidden(&target.path) {

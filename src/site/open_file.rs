@@ -13,15 +13,6 @@ use std::time::{Duration, Instant};
 
 use crate::sys::file;
 
-/// What a thread has to read before somebody can go on who must not wait for a disk.
-#[derive(Clone, Debug)]
-pub struct Cold {
-    /// The file.
-    pub file: Arc<File>,
-    /// Which bytes of it.
-    pub range: Range<u64>,
-}
-
 /// How long it holds that a file, or a part of it, is in memory.
 const HOLDS: Duration = Duration::from_secs(1);
 /// Bytes of the largest file that is looked at as a whole: 34 us when all of it is there, and up to 2 ms for

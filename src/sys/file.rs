@@ -81,6 +81,21 @@ pub fn stat(path: &CStr) -> io::Result<Metadata> {
     Ok(unsafe { stat.assume_init() }.into())
 }
 
+/// The same, but only if the kernel can tell from memory: it never waits for a disk. Where the kernel does not
+/// know how to (before 5.12, or forbidden by a container's profile) it is just [`stat`].
+///
+/// # Errors
+/// `WouldBlock` when a disk is needed; otherwise as [`stat`].
+pub fn stat_if_cached(path: &CStr) -> io::Result<Metadata> {
+    match open_with(None, path, libc::O_PATH, libc::RESOLVE_CACHED) {
+        Ok(found) => metadata(found),
+        Err(error) if matches!(error.raw_os_error(), Some(libc::EINVAL | libc::ENOSYS | libc::EPERM)) => {
+            stat(path)
+        }
+        Err(error) => Err(error),
+    }
+}
+
 /// The metadata of an open file.
 ///
 /// # Errors
@@ -155,11 +170,21 @@ fn is_missing_or_forbidden(error: &io::Error) -> bool {
 }
 
 fn open_by_kernel(directory: BorrowedFd, path: &CStr, purpose: Purpose) -> io::Result<File> {
+    open_with(Some(directory), path, purpose.flags(), libc::RESOLVE_BENEATH | libc::RESOLVE_NO_MAGICLINKS)
+}
+
+fn open_with(
+    directory: Option<BorrowedFd>,
+    path: &CStr,
+    flags: libc::c_int,
+    resolve: u64,
+) -> io::Result<File> {
     // SAFETY: all zeros is a valid `open_how`; the structure may grow and cannot be written out in full.
     let mut how: libc::open_how = unsafe { MaybeUninit::zeroed().assume_init() };
-    how.flags = (purpose.flags() | libc::O_CLOEXEC) as u64;
-    how.resolve = libc::RESOLVE_BENEATH | libc::RESOLVE_NO_MAGICLINKS;
-    let (from, size) = (directory.as_raw_fd(), size_of_val(&how));
+    how.flags = (flags | libc::O_CLOEXEC) as u64;
+    how.resolve = resolve;
+    let from = directory.map_or(libc::AT_FDCWD, |directory| directory.as_raw_fd());
+    let size = size_of_val(&how);
     // SAFETY: `path` ends in NUL, and `how` is given with its size.
     let descriptor = uninterrupted(|| unsafe {
         libc::syscall(libc::SYS_openat2, from, path.as_ptr(), &raw const how, size) as libc::c_int
@@ -421,6 +446,23 @@ mod tests {
                 let found = found.map_err(|error| error.raw_os_error().unwrap());
                 assert_eq!(found.as_deref(), expected.as_deref(), "{path:?}");
             }
+        }
+    }
+
+    #[test]
+    fn a_name_that_was_looked_up_is_known_without_a_disk() {
+        let (outside, _) = root();
+        // Some file systems keep no missing names in memory, or no symlinks.
+        for (name, is_kept) in
+            [("root/file", true), ("root/a/b", true), ("root/in", false), ("root/missing", false)]
+        {
+            let path = CString::new(outside.path().join(name).as_os_str().as_bytes()).unwrap();
+            let found = stat(&path).map_err(|error| error.kind());
+            let known = stat_if_cached(&path).map_err(|error| error.kind());
+            assert!(
+                known == found || !is_kept && known == Err(io::ErrorKind::WouldBlock),
+                "{name}: {known:?}"
+            );
         }
     }
 

@@ -1,0 +1,81 @@
+//! What has to come from a disk before a request can be answered. A thread fetches it; the loop does not wait.
+
+use std::cell::Cell;
+use std::ffi::{CStr, CString};
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::sys::file::{self, Metadata};
+
+/// How long looking up a name may take in the loop before others are left to threads. To leave every name to
+/// them that the kernel does not have in memory would more than double the price of a scan: 39 us a name
+/// instead of 17.
+const SLOW: Duration = Duration::from_millis(1);
+/// How long they are left to threads then. So much of the loop's time is lost at most: one look-up in each.
+const SLOW_FOR: Duration = Duration::from_secs(1);
+
+/// What is not in memory and has to be.
+#[derive(Clone, Debug)]
+pub enum Cold {
+    /// What names stand for, or that they stand for nothing.
+    Names(Vec<CString>),
+    /// A range of a file.
+    Range(Arc<File>, Range<u64>),
+}
+
+impl Cold {
+    /// Waits until it is in memory. What cannot be had is for the next attempt to find out.
+    pub fn fetch(&self) {
+        match self {
+            Cold::Names(names) => names.iter().for_each(|name| drop(file::stat(name))),
+            Cold::Range(file, range) => drop(file::read_into_memory(file, range.clone())),
+        }
+    }
+}
+
+/// What has just been fetched for a request, and is not asked for again: some file systems never tell that
+/// something is in memory, and what was thrown out meanwhile would be fetched without end.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Fetched {
+    /// Whether names were.
+    pub names: bool,
+    /// How many files were.
+    pub files: usize,
+}
+
+impl Fetched {
+    /// This, and one thing more.
+    pub fn and(self, cold: &Cold) -> Fetched {
+        match cold {
+            Cold::Names(_) => Fetched { names: true, ..self },
+            Cold::Range(..) => Fetched { files: self.files + 1, ..self },
+        }
+    }
+}
+
+/// Looks names up, and leaves that to threads where it is slow.
+#[derive(Debug, Default)]
+pub struct Names {
+    slow_until: Cell<Option<Instant>>,
+}
+
+impl Names {
+    /// What a name stands for.
+    ///
+    /// # Errors
+    /// `WouldBlock` when it has to be fetched; otherwise as [`file::stat`].
+    pub fn look_up(&self, name: &CStr, fetched: Fetched) -> io::Result<Metadata> {
+        let begun = Instant::now();
+        if !fetched.names && self.slow_until.get().is_some_and(|end| begun < end) {
+            return file::stat_if_cached(name);
+        }
+        let found = file::stat(name);
+        if begun.elapsed() > SLOW {
+            self.slow_until.set(Some(begun + SLOW_FOR));
+        }
+        found
+    }
+}
