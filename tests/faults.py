@@ -7,7 +7,7 @@ through signals and upgrades, with system calls that fail, in packets, and locke
 HTTPD is the binary; without it the script builds target/release/httpd. --only shows the promises whose heading
 or text holds SUBSTRING. Needs Linux, Python 3.10 and nothing else. These are used where they are found, and what
 needs them is skipped with a word where they are not: slowhttptest, wrk, strace. Some promises need more than
-others may give: 4,096 descriptors, root (to be nobody, whom chmod stops), a kernel with Landlock.
+others may give: 4,096 descriptors, root (to be nobody, whom chmod stops), a kernel with Landlock, /dev/fuse.
 
 One line a promise: `ok`, `FAIL` with why, or `skip` with what is missing. Exit status 1 when a promise is
 broken, 2 when the server can't be started. About three minutes. Everything talks to 127.0.0.1 and lives in one
@@ -15,6 +15,8 @@ temporary folder; every wait has its end.
 """
 import argparse, collections, contextlib, ctypes, itertools, os, re, resource, shutil, signal, socket
 import struct, subprocess, sys, tempfile, threading, time
+
+from slow_disk import SlowDisk, Unavailable
 
 PATIENCE = 10  # seconds for anything that should take milliseconds
 LONGEST = 75  # seconds for one promise
@@ -1454,6 +1456,32 @@ def slow_disk():
         for name in ("cold.txt", "cold.bin"):
             (microseconds,) = server.await_line(rf'"GET /{name} .* (\d+)$').groups()
             check(int(microseconds) > 900_000, f"the log says that {name} took {microseconds} us")
+
+
+@promise("INJECTED", "while a disk takes 0.2 s for each name, at most one look-up a second holds up the others")
+def slow_names():
+    folder = tempfile.mkdtemp(dir=scratch)
+    names = [f"slow-{number}.txt" for number in range(8)]
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(SlowDisk(folder, {"small.txt": SMALL, **{name: name.encode() for name in names}}, 0.2))
+        except Unavailable as error:
+            raise Missing(error)
+        server = stack.enter_context(Server(folder))
+        other = stack.enter_context(Client(server))
+        other.get()
+        clients = {name: stack.enter_context(Client(server)) for name in [*names, "slow-missing.txt"]}
+        begin = time.monotonic()
+        for name, client in clients.items():
+            client.ask(f"/{name}")
+        for _ in range(100):
+            check(other.get().body == SMALL, "a wrong body")
+        took = time.monotonic() - begin
+        check(took < 0.5, f"a hundred requests took {took:.2f} s")
+        for name, client in clients.items():
+            response = client.response()
+            check(response.body == name.encode() if name in names else response.status == 404, f"{name} is wrong")
+        check(0.6 < time.monotonic() - begin < 3, "no disk was slow, or each waited for the others")
 
 
 def ask_for(server, what):
