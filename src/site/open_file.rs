@@ -22,6 +22,8 @@ const WHOLE: u64 = 128 * 1024 * 1024;
 /// How many looks in a row that find all of it are enough. The kernel counts pages that are still on their
 /// way from the disk; they have come when the next look finds them again.
 const ENOUGH: u32 = 2;
+/// When that next look is.
+const AGAIN: Duration = Duration::from_millis(100);
 
 /// An open file.
 #[derive(Debug)]
@@ -38,6 +40,16 @@ struct Look {
     at: Instant,
     /// How many in a row have found all of it, up to this one.
     found: u32,
+}
+
+impl Look {
+    fn is_enough(self) -> bool {
+        self.found >= ENOUGH
+    }
+
+    fn ends(self) -> Instant {
+        self.at + if self.found == 0 || self.is_enough() { HOLDS } else { AGAIN }
+    }
 }
 
 /// What a thread has read.
@@ -87,7 +99,7 @@ impl OpenFile {
     /// Whether the whole file is taken to be in memory; looks again when the last look is too old.
     fn is_trusted(&self, now: Instant, look: impl FnOnce() -> bool) -> bool {
         let last = match self.last_look.get() {
-            Some(last) if now < last.at + HOLDS => last,
+            Some(last) if now < last.ends() => last,
             last => {
                 let before = last.map_or(0, |last| last.found);
                 let look = Look { at: now, found: if look() { before.saturating_add(1) } else { 0 } };
@@ -95,7 +107,7 @@ impl OpenFile {
                 look
             }
         };
-        last.found >= ENOUGH
+        last.is_enough()
     }
 }
 
@@ -109,12 +121,13 @@ mod tests {
         let begin = Instant::now();
         for (milliseconds, looks, is_there, expected) in [
             (0, true, true, false),
-            (999, false, true, false),
-            (1_000, true, true, true),
-            (1_999, false, false, true),
-            (2_000, true, false, false),
-            (3_000, true, true, false),
-            (4_000, true, true, true),
+            (99, false, true, false),
+            (100, true, true, true),
+            (1_099, false, false, true),
+            (1_100, true, false, false),
+            (2_099, false, true, false),
+            (2_100, true, true, false),
+            (2_200, true, true, true),
         ] {
             let mut has_looked = false;
             let is_trusted = file.is_trusted(begin + Duration::from_millis(milliseconds), || {
