@@ -5,8 +5,9 @@
 use std::io;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
 
+use crate::site::cold::Cold;
 use crate::sys::signal::Bell;
 use crate::sys::socket::Socket;
 
@@ -37,8 +38,8 @@ pub struct Member {
     connections: AtomicUsize,
     /// Connections that others have given to it; `None` once it takes no more.
     given: Mutex<Option<Vec<Guest>>>,
-    /// Connections of its own for which the disk has read.
-    fetched: Mutex<Vec<usize>>,
+    /// Connections of its own for which something was fetched, and what.
+    fetched: Mutex<Vec<(usize, Weak<Cold>)>>,
 }
 
 impl Crew {
@@ -112,8 +113,8 @@ impl Member {
         true
     }
 
-    /// The connections for which the disk has read since it last asked.
-    pub fn take_fetched(&self) -> Vec<usize> {
+    /// The connections for which something was fetched since it last asked, and what.
+    pub fn take_fetched(&self) -> Vec<(usize, Weak<Cold>)> {
         std::mem::take(&mut lock(&self.fetched))
     }
 
@@ -131,9 +132,9 @@ impl Member {
         Ok(())
     }
 
-    /// Tells it that the disk has read for one of its connections.
-    pub fn tell_fetched(&self, token: usize) {
-        lock(&self.fetched).push(token);
+    /// Tells it that something was fetched for one of its connections.
+    pub fn tell_fetched(&self, token: usize, cold: Weak<Cold>) {
+        lock(&self.fetched).push((token, cold));
         self.bell.ring();
     }
 }

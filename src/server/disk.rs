@@ -1,11 +1,11 @@
 //! Threads that wait for the disk, so that no worker does.
 //!
-//! A worker sends a range of a file only when it is in memory. When it is not, a thread of this pool brings
-//! it into the page cache and rings the worker's bell. The threads are started when the
-//! first cold file is asked for: a site that fits in memory never has them.
+//! A worker uses a file only when it is in memory. When it is not, a thread of this pool brings it there and
+//! rings the worker's bell. The threads are started when they are first needed: a site that is in memory, on a
+//! file system that tells so, never has them.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 
 use crate::site::cold::Cold;
@@ -13,9 +13,10 @@ use crate::site::cold::Cold;
 /// Threads of the pool: enough to keep a disk's queue filled, few enough to wait on one.
 const THREADS: usize = 8;
 
-/// What is to be read, and whom to tell.
+/// What is to be fetched, and whom to tell. Who asked for it keeps it: what nobody waits for any more takes no
+/// descriptor and no time.
 struct Job {
-    cold: Cold,
+    cold: Weak<Cold>,
     done: Box<dyn FnOnce() + Send>,
 }
 
@@ -33,9 +34,10 @@ struct Queue {
 pub struct Disk(Arc<(Mutex<Queue>, Condvar)>);
 
 impl Disk {
-    /// Brings it into the page cache, and calls `done` afterwards. Where no thread can be had, `done` is
-    /// called at once: the one that needs the file then waits for the disk itself.
-    pub fn fetch(&self, cold: Cold, done: impl FnOnce() + Send + 'static) {
+    /// Brings it into memory, and calls `done` afterwards, unless `cold` is dropped before its turn comes.
+    /// Where no thread can be had, `done` is called at once: the one that needs it then waits for the disk
+    /// itself.
+    pub fn fetch(&self, cold: &Arc<Cold>, done: impl FnOnce() + Send + 'static) {
         let mut queue = self.lock();
         if queue.idle <= queue.jobs.len() && queue.threads < THREADS {
             let disk = self.clone();
@@ -54,14 +56,16 @@ impl Disk {
             drop(queue);
             return done();
         }
-        queue.jobs.push_back(Job { cold, done: Box::new(done) });
+        queue.jobs.push_back(Job { cold: Arc::downgrade(cold), done: Box::new(done) });
         self.0.1.notify_one();
     }
 
     fn work(&self) {
         loop {
             let job = self.next();
-            job.cold.fetch();
+            let Some(cold) = job.cold.upgrade() else { continue };
+            cold.fetch();
+            drop(cold);
             (job.done)();
         }
     }
@@ -97,10 +101,12 @@ mod tests {
         let file = Arc::new(File::open(&path).unwrap());
         let disk = Disk::default();
         let (sender, receiver) = mpsc::channel();
+        let mut asked = Vec::new();
         for number in 0..100u64 {
             let sender = sender.clone();
             let range = number * 5_000..number * 5_000 + 200_000; // from the 20th on beyond the end
-            disk.fetch(Cold::Range(Arc::clone(&file), range), move || sender.send(number).unwrap());
+            asked.push(Arc::new(Cold::Range(Arc::clone(&file), range)));
+            disk.fetch(&asked[asked.len() - 1], move || sender.send(number).unwrap());
         }
         let mut done: Vec<u64> = receiver.iter().take(100).collect();
         done.sort_unstable();

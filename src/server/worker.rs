@@ -26,6 +26,7 @@ use super::output::{Output, SENDING_TIME};
 use super::timers::Timers;
 use crate::http::parser::Parser;
 use crate::http::response::Preamble;
+use crate::site::cold::Cold;
 use crate::site::resolve::Root;
 use crate::site::{Moment, Policy, Site};
 use crate::sys::epoll::{Epoll, Events, Interest};
@@ -86,13 +87,13 @@ struct Seat {
     watched: Option<Interest>,
     /// When the timers will look at it.
     look: Option<Instant>,
-    /// Whether the disk is reading for it.
-    is_fetching: bool,
+    /// What a thread is fetching for it.
+    fetching: Option<Arc<Cold>>,
 }
 
 impl Seat {
     fn new(connection: Connection) -> Seat {
-        Seat { connection, watched: None, look: None, is_fetching: false }
+        Seat { connection, watched: None, look: None, fetching: None }
     }
 }
 
@@ -255,9 +256,12 @@ impl Worker {
         for guest in member.take_given() {
             self.admit(guest);
         }
-        for token in member.take_fetched() {
-            if let Some(seat) = self.seats.get_mut(token) {
-                seat.is_fetching = false;
+        for (token, cold) in member.take_fetched() {
+            // Who asked for it may have left, and somebody else have the same seat.
+            if cold.strong_count() > 0
+                && let Some(seat) = self.seats.get_mut(token)
+            {
+                seat.fetching = None;
                 self.happened.push((token, Happened::Room));
             }
         }
@@ -393,12 +397,13 @@ impl Worker {
             }
             seat.watched = Some(interest);
         }
-        if !seat.is_fetching
-            && let Some(cold) = seat.connection.cold()
+        if seat.fetching.is_none()
+            && let Some(cold) = seat.connection.cold().map(Arc::new)
         {
             let (crew, index) = (Arc::clone(&self.equipment.crew), self.equipment.index);
-            self.equipment.disk.fetch(cold, move || crew.member(index).tell_fetched(token));
-            seat.is_fetching = true;
+            let asked = Arc::downgrade(&cold);
+            self.equipment.disk.fetch(&cold, move || crew.member(index).tell_fetched(token, asked));
+            seat.fetching = Some(cold);
         }
         if let Some(deadline) = seat.connection.deadline(&self.equipment.timeouts)
             && seat.look.is_none_or(|look| deadline < look)
