@@ -17,7 +17,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::clock::Clock;
-use super::cold::{Cold, Fetched, Names};
+use super::cold::{Cold, Fetched, Names, is_cold};
 use super::file::{Content, Opened, Variant};
 use super::resolve::{self, Root};
 use super::{Moment, Policy};
@@ -69,11 +69,15 @@ struct Watch {
 }
 
 impl Watch {
-    /// Whether it still stands for the same; `WouldBlock` when that has to be fetched.
+    /// Whether it still stands for the same. An error that says nothing of the name counts as a change.
+    ///
+    /// # Errors
+    /// What has to be fetched to tell: [`is_cold`].
     fn holds(&self, names: &Names, fetched: Fetched) -> io::Result<bool> {
         match names.look_up(&self.name, fetched) {
+            Ok(found) => Ok(self.seen == Some(found)),
             Err(error) if is_cold(&error) => Err(error),
-            found => Ok(found.ok() == self.seen),
+            Err(error) => Ok(self.seen.is_none() && resolve::is_absence(&error)),
         }
     }
 }
@@ -117,7 +121,7 @@ impl Entry {
     /// Whether it is true in this turn; looks when it has not looked yet.
     ///
     /// # Errors
-    /// `WouldBlock` when that has to be fetched.
+    /// As [`Watch::holds`].
     fn is_current(&mut self, moment: &Moment, names: &Names, fetched: Fetched) -> io::Result<bool> {
         if self.checked == moment.turn {
             return Ok(true);
@@ -251,23 +255,17 @@ impl Cache {
         let (file, metadata) = self.root.open_file(name, "")?;
         let mut opened = vec![Opened { coding: Coding::Identity, file, metadata }];
         let mut watches = Vec::new();
+        let mut is_certain = true;
         for coding in SIDECARS.into_iter().filter(|_| self.policy.precompressed) {
-            let whole = self.root.name(name, coding.suffix())?;
-            let seen = match self.names.look_up(&whole, fetched) {
-                Ok(seen) => seen,
+            match self.open_sidecar(name, coding, &metadata, &mut watches, fetched) {
+                Ok(sidecar) => opened.extend(sidecar),
                 Err(error) if is_cold(&error) => return Err(Unready::Cold(self.names_of(name)?)),
-                Err(_) => continue,
-            };
-            match self.open_sidecar(name, coding, &metadata, &seen) {
-                Some(sidecar) => opened.push(sidecar),
-                // One that is there and cannot be used may become usable, and the directory would not tell.
-                None => watches.push(Watch { name: whole, seen: Some(seen) }),
+                Err(error) => is_certain &= resolve::is_lasting(&error),
             }
         }
-        for index in fetched.files..opened.len() {
-            if let Some(range) = opened[index].cold_range() {
-                return Err(Unready::Cold(Cold::Range(Arc::new(opened.swap_remove(index).file), range)));
-            }
+        let mut read = opened.iter().enumerate().filter(|(_, opened)| opened.is_read()).skip(fetched.files);
+        if let Some((index, range)) = read.find_map(|(index, opened)| Some((index, opened.cold_range()?))) {
+            return Err(Unready::Cold(Cold::Range(Arc::new(opened.swap_remove(index).file), range)));
         }
         let varies = opened.len() > 1;
         let mut variants = Vec::with_capacity(opened.len());
@@ -283,7 +281,7 @@ impl Cache {
             variants.push(variant);
         }
         let times = watches.iter().map(|watch| watch.seen).chain(neighbours.as_ref().map(|(_, seen)| *seen));
-        let is_settled = times.flatten().all(|metadata| moment.is_settled(&metadata));
+        let is_settled = is_certain && times.flatten().all(|metadata| moment.is_settled(&metadata));
         let entry = Entry::of(Resource::File(variants), watches, moment);
         Ok(Entry { neighbours, is_settled, ..entry })
     }
@@ -307,19 +305,29 @@ impl Cache {
         Ok((directory, seen))
     }
 
-    /// A coded file beside the file, if it can be used and is not older.
+    /// A coded file beside the file, if it can be used and is not older. If not, it is to be watched: it may
+    /// become usable, and the directory would not tell.
     fn open_sidecar(
         &self,
         name: &[u8],
         coding: Coding,
         original: &Metadata,
-        seen: &Metadata,
-    ) -> Option<Opened> {
-        if seen.kind != Kind::Regular {
-            return None;
+        watches: &mut Vec<Watch>,
+        fetched: Fetched,
+    ) -> io::Result<Option<Opened>> {
+        let whole = self.root.name(name, coding.suffix())?;
+        let seen = self.names.look_up(&whole, fetched)?;
+        if seen.kind == Kind::Regular {
+            match self.root.open_file(name, coding.suffix()) {
+                Ok((file, metadata)) if metadata.modified >= original.modified => {
+                    return Ok(Some(Opened { coding, file, metadata }));
+                }
+                Err(error) if !resolve::is_lasting(&error) => return Err(error),
+                _ => {}
+            }
         }
-        let (file, metadata) = self.root.open_file(name, coding.suffix()).ok()?;
-        (metadata.modified >= original.modified).then_some(Opened { coding, file, metadata })
+        watches.push(Watch { name: whole, seen: Some(seen) });
+        Ok(None)
     }
 
     /// All that is looked up for a file.
@@ -328,10 +336,6 @@ impl Cache {
         let names = [""].into_iter().chain(sidecars).map(|suffix| self.root.name(name, suffix));
         Ok(Cold::Names(names.collect::<io::Result<_>>()?))
     }
-}
-
-fn is_cold(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::WouldBlock
 }
 
 impl Entry {

@@ -14,8 +14,10 @@ use crate::sys::file::{self, Metadata};
 /// them that the kernel does not have in memory would more than double the price of a scan: 39 us a name
 /// instead of 17.
 const SLOW: Duration = Duration::from_millis(1);
-/// How long they are left to threads then. So much of the loop's time is lost at most: one look-up in each.
+/// How long they are left to threads then, at least: [`SLOWEST_SHARE`] times as long as that one took.
 const SLOW_FOR: Duration = Duration::from_secs(1);
+/// The part of the loop's time that look-ups may take, once they are slow: a tenth.
+const SLOWEST_SHARE: u32 = 10;
 
 /// What is not in memory and has to be.
 #[derive(Clone, Debug)]
@@ -27,7 +29,7 @@ pub enum Cold {
 }
 
 impl Cold {
-    /// Waits until it is in memory. What cannot be had is for the next attempt to find out.
+    /// Waits until it is in memory, if it can be. What cannot be had is for the next attempt to find out.
     pub fn fetch(&self) {
         match self {
             Cold::Names(names) => names.iter().for_each(|name| drop(file::stat(name))),
@@ -42,7 +44,7 @@ impl Cold {
 pub struct Fetched {
     /// Whether names were.
     pub names: bool,
-    /// How many files were.
+    /// How many files were, of those that are read at once.
     pub files: usize,
 }
 
@@ -66,16 +68,23 @@ impl Names {
     /// What a name stands for.
     ///
     /// # Errors
-    /// `WouldBlock` when it has to be fetched; otherwise as [`file::stat`].
+    /// One that [`is_cold`] when it has to be fetched; otherwise as [`file::stat`].
     pub fn look_up(&self, name: &CStr, fetched: Fetched) -> io::Result<Metadata> {
         let begun = Instant::now();
         if !fetched.names && self.slow_until.get().is_some_and(|end| begun < end) {
             return file::stat_if_cached(name);
         }
         let found = file::stat(name);
-        if begun.elapsed() > SLOW {
-            self.slow_until.set(Some(begun + SLOW_FOR));
+        let took = begun.elapsed();
+        if took > SLOW {
+            self.slow_until.set(Some(begun + took + SLOW_FOR.max(took * SLOWEST_SHARE)));
         }
-        found
+        // A file system of somebody's own making may say so, too, for whatever reason.
+        found.map_err(|error| if is_cold(&error) { io::ErrorKind::Other.into() } else { error })
     }
+}
+
+/// Whether a look-up needs a disk.
+pub fn is_cold(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock
 }

@@ -153,11 +153,16 @@ pub struct Opened {
 }
 
 impl Opened {
-    /// What has to be read before it can be made ready without waiting for a disk, if anything has.
+    /// Whether all of it is read to make it ready, and not only when it is sent.
+    pub fn is_read(&self) -> bool {
+        let most = if says_nothing(&self.metadata) { DIGESTED } else { IN_MEMORY };
+        (1..=most).contains(&self.metadata.size)
+    }
+
+    /// What of it is to be fetched before it is read, if anything is.
     pub fn cold_range(&self) -> Option<Range<u64>> {
-        let size = self.metadata.size;
-        let is_read = size <= if says_nothing(&self.metadata) { DIGESTED } else { IN_MEMORY };
-        (is_read && size > 0 && !file::is_resident(&self.file, 0..size)).then_some(0..size)
+        let whole = 0..self.metadata.size;
+        (!file::is_resident(&self.file, whole.clone())).then_some(whole)
     }
 
     /// Makes it ready to be served. `name` tells the type, `varies` whether the file has other codings.

@@ -101,6 +101,12 @@ pub fn refusal(error: &io::Error) -> Status {
     }
 }
 
+/// Whether the error would be the same a moment later: the name is absent or refused. Otherwise something was
+/// short or broken.
+pub fn is_lasting(error: &io::Error) -> bool {
+    matches!(refusal(error), Status::NotFound | Status::Forbidden)
+}
+
 /// Whether the error says that nothing has this name: the kind of answer that may be remembered.
 pub fn is_absence(error: &io::Error) -> bool {
     // ENXIO: a socket, or a device without a driver. A FIFO opens, and is refused for what it is.
@@ -143,16 +149,17 @@ mod tests {
 
     #[test]
     fn refusals() {
-        for (code, expected) in [
-            (libc::ENOENT, Status::NotFound),
-            (libc::ENOTDIR, Status::NotFound),
-            (libc::ENAMETOOLONG, Status::NotFound),
-            (libc::EACCES, Status::Forbidden),
-            (libc::EXDEV, Status::Forbidden),
-            (libc::EMFILE, Status::ServiceUnavailable),
-            (libc::EIO, Status::InternalServerError),
+        for (code, expected, lasts) in [
+            (libc::ENOENT, Status::NotFound, true),
+            (libc::ENOTDIR, Status::NotFound, true),
+            (libc::ENAMETOOLONG, Status::NotFound, true),
+            (libc::EACCES, Status::Forbidden, true),
+            (libc::EXDEV, Status::Forbidden, true),
+            (libc::EMFILE, Status::ServiceUnavailable, false),
+            (libc::EIO, Status::InternalServerError, false),
         ] {
-            assert_eq!(refusal(&io::Error::from_raw_os_error(code)), expected, "{code}");
+            let error = io::Error::from_raw_os_error(code);
+            assert_eq!((refusal(&error), is_lasting(&error)), (expected, lasts), "{code}");
         }
     }
 }

@@ -81,17 +81,17 @@ pub fn stat(path: &CStr) -> io::Result<Metadata> {
     Ok(unsafe { stat.assume_init() }.into())
 }
 
-/// The same, but only if the kernel can tell from memory: it never waits for a disk. Where the kernel does not
-/// know how to (before 5.12, or forbidden by a container's profile) it is just [`stat`].
+/// The same, but only if the kernel has the name in memory: it never waits for a local disk. Where the kernel
+/// does not know how to (before 5.12, or forbidden by a container's profile), and where descriptors are short,
+/// it is just [`stat`].
 ///
 /// # Errors
 /// `WouldBlock` when a disk is needed; otherwise as [`stat`].
 pub fn stat_if_cached(path: &CStr) -> io::Result<Metadata> {
+    const UNABLE: [i32; 5] = [libc::EINVAL, libc::ENOSYS, libc::EPERM, libc::EMFILE, libc::ENFILE];
     match open_with(None, path, libc::O_PATH, libc::RESOLVE_CACHED) {
         Ok(found) => metadata(found),
-        Err(error) if matches!(error.raw_os_error(), Some(libc::EINVAL | libc::ENOSYS | libc::EPERM)) => {
-            stat(path)
-        }
+        Err(error) if error.raw_os_error().is_some_and(|code| UNABLE.contains(&code)) => stat(path),
         Err(error) => Err(error),
     }
 }
