@@ -2,9 +2,9 @@
 //!
 //! | state | waits for | until | leaves to |
 //! | --- | --- | --- | --- |
-//! | `Idle` | readable | the idle timeout | `ReadingHead`, `Fetching`, `Sending`, `SkippingBody`, `Closed` |
-//! | `ReadingHead` | readable | the head timeout, from the first byte | `Fetching`, `Sending`, `Idle`, `Lingering` |
-//! | `Fetching` | the disk | the stall timeout, from its start | like `Idle` |
+//! | `Idle` | readable | the idle timeout | any other |
+//! | `ReadingHead` | readable | the head timeout, from the first byte | any other |
+//! | `Fetching` | a thread | the stall timeout, from its start | any other |
 //! | `Sending` | writable, or the disk | the stall timeout, from the last progress; the minimum rate | `Idle`, `SkippingBody`, `Lingering`, `Closed` |
 //! | `SkippingBody` | readable | the stall timeout, from its start | `Idle`, `Lingering` |
 //! | `Lingering` | readable, discarding | [`LINGER`] | `Closed` |
@@ -241,11 +241,8 @@ impl Connection {
     /// response than was known goes on.
     pub fn expire(&mut self, timeouts: &Timeouts, turn: &mut Turn) {
         match &mut self.state {
-            State::ReadingHead(_) => {
-                let mut input = Input::new(self.take_held(turn), &[]);
-                self.refuse(Status::RequestTimeout, &input, turn);
-                self.send(Then::Linger, &mut input, turn);
-            }
+            State::ReadingHead(_) => self.give_up(Status::RequestTimeout, turn),
+            State::Fetching(_) => self.give_up(Status::ServiceUnavailable, turn),
             State::Sending(sending) => {
                 sending.look_at_progress(&self.socket, turn.now);
                 if sending.deadline(timeouts) <= turn.now {
@@ -385,6 +382,15 @@ impl Connection {
         self.send(Then::Close, input, turn)
     }
 
+    /// Says that it takes too long, and no more.
+    fn give_up(&mut self, status: Status, turn: &mut Turn) {
+        let mut input = Input::new(self.take_held(turn), &[]);
+        // Read for the log alone.
+        let _ = turn.parser.advance(input.rest());
+        self.refuse(status, &input, turn);
+        self.send(Then::Linger, &mut input, turn);
+    }
+
     /// Puts a refusal into the lent output, as the last response: of a head that is no request, or of one that
     /// nobody looks at.
     fn refuse(&mut self, status: Status, input: &Input, turn: &mut Turn) {
@@ -401,13 +407,10 @@ impl Connection {
     fn send(&mut self, then: Then, input: &mut Input, turn: &mut Turn) -> bool {
         let result = turn.output.send(&self.socket, then.is_end(), turn.sends_until);
         self.count_sent(turn.output.sent_bytes());
+        log_finished(turn.output, turn.log.as_deref_mut());
         match result {
-            Ok(Sent::All) => {
-                log_finished(turn.output, turn.log.as_deref_mut());
-                self.follow(then, input, turn)
-            }
+            Ok(Sent::All) => self.follow(then, input, turn),
             Ok(sent @ (Sent::Part | Sent::Cold)) => {
-                log_finished(turn.output, turn.log.as_deref_mut());
                 let (output, held) = (std::mem::take(turn.output), input.take_rest());
                 let is_cold = sent == Sent::Cold;
                 let (began, since, taken) = (turn.now, turn.now, 0);
