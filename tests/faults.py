@@ -196,11 +196,14 @@ class Server:
         return self.sockets() - self.own_sockets
 
     def sockets(self):
-        folder, count = f"/proc/{self.pid}/fd", 0
+        return sum(link.startswith("socket:") for link in self.links())
+
+    def links(self):
+        """What its descriptors stand for."""
+        folder = f"/proc/{self.pid}/fd"
         for name in os.listdir(folder):
             with contextlib.suppress(FileNotFoundError):
-                count += os.readlink(f"{folder}/{name}").startswith("socket:")
-        return count
+                yield os.readlink(f"{folder}/{name}")
 
     def await_rest(self):
         """Waits until it does nothing any more: no processor time in a third of a second."""
@@ -1458,30 +1461,106 @@ def slow_disk():
             check(int(microseconds) > 900_000, f"the log says that {name} took {microseconds} us")
 
 
-@promise("INJECTED", "while a disk takes 0.2 s for each name, at most one look-up a second holds up the others")
-def slow_names():
+@contextlib.contextmanager
+def slow_site(delay, count, *flags):
+    """A server of a disk that takes so long to look up each of so many names, one of which has begun to wait."""
     folder = tempfile.mkdtemp(dir=scratch)
-    names = [f"slow-{number}.txt" for number in range(8)]
+    files = {f"slow-{number}.txt": b"%d" % number for number in range(count)}
     with contextlib.ExitStack() as stack:
         try:
-            stack.enter_context(SlowDisk(folder, {"small.txt": SMALL, **{name: name.encode() for name in names}}, 0.2))
+            stack.enter_context(SlowDisk(folder, {"small.txt": SMALL, **files}, delay))
         except Unavailable as error:
             raise Missing(error)
-        server = stack.enter_context(Server(folder))
-        other = stack.enter_context(Client(server))
+        yield stack.enter_context(Server(folder, *flags)), files
+
+
+def slow_names(delay):
+    with slow_site(delay, 7) as (server, files), Client(server) as other, contextlib.ExitStack() as stack:
         other.get()
-        clients = {name: stack.enter_context(Client(server)) for name in [*names, "slow-missing.txt"]}
+        clients = {name: stack.enter_context(Client(server)) for name in [*files, "slow-missing.txt"]}
         begin = time.monotonic()
         for name, client in clients.items():
             client.ask(f"/{name}")
         for _ in range(100):
             check(other.get().body == SMALL, "a wrong body")
         took = time.monotonic() - begin
-        check(took < 0.5, f"a hundred requests took {took:.2f} s")
+        check(took < delay + 0.3, f"a hundred requests took {took:.2f} s")
         for name, client in clients.items():
             response = client.response()
-            check(response.body == name.encode() if name in names else response.status == 404, f"{name} is wrong")
-        check(0.6 < time.monotonic() - begin < 3, "no disk was slow, or each waited for the others")
+            check(response.body == files[name] if name in files else response.status == 404, f"{name} is wrong")
+        took = time.monotonic() - begin
+        check(3 * delay < took < 8 * delay, f"no disk was slow, or each waited for the others: {took:.2f} s")
+
+
+@promise("INJECTED", "while a disk takes 0.2 s for each name, one look-up holds up the others, and the next ones do not")
+def slow_names_short():
+    slow_names(0.2)
+
+
+@promise("INJECTED", "the same with 1.1 s")
+def slow_names_long():
+    slow_names(1.1)
+
+
+@promise("INJECTED", "what was fetched for a client that has left is nothing to the next one in its seat")
+def fetched_for_another():
+    with slow_site(0.3, 3) as (server, _), Client(server) as other:
+        with Client(server) as client:
+            check(client.get("/slow-0.txt").body == b"0", "a wrong body")
+        other.get()
+        leaving = Client(server)
+        leaving.ask("/slow-1.txt")
+        other.get()  # its request has arrived
+        leaving.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        leaving.close()
+        time.sleep(0.9)  # three of its four names are looked up
+        with Client(server) as client:
+            client.ask("/slow-2.txt")
+            begin, longest = time.monotonic(), 0
+            while (now := time.monotonic()) < begin + 1.5:
+                other.get()
+                longest = max(longest, time.monotonic() - now)
+            check(client.response().body == b"2", "a wrong body")
+        check(longest < 0.15, f"others were held up for {longest:.2f} s")
+
+
+@promise("INJECTED", "who leaves while a disk hangs takes its file along: no descriptors pile up")
+def left_while_cold():
+    names = [f"cold-{number}.txt" for number in range(200)]
+    root = make_site(**{"probe.txt": SMALL, **{name: name.encode() for name in names}})
+    with Server(root) as server, Strace(server, "readahead:1+", "delay_enter=1000000"):
+        make_cold_or_skip(root, *names)
+        for name in names:
+            with Client(server) as client:
+                client.ask(f"/{name}")
+                client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        def are_few():
+            server.check_serves()
+            return sum(link.startswith(root) for link in server.links()) <= 16
+        eventually("few files are open", are_few, 3)
+
+
+@promise("INJECTED", "who waits for a disk beyond the stall timeout is answered 503, and the log says so")
+def stalled_disk():
+    root = make_site(**{"cold.txt": b"cold", "probe.txt": SMALL})
+    with Server(root, "--stall-timeout", "0.5", log="info") as server:
+        with Strace(server, "readahead:1+", "delay_enter=2000000"):
+            make_cold_or_skip(root, "cold.txt")
+            begin = time.monotonic()
+            response = server.get("/cold.txt")
+            check(response.status == 503 and time.monotonic() - begin < 1.5, f"it is answered {response.status}")
+            server.await_line('"GET /cold.txt HTTP/1.1" 503 ')
+        server.check_serves()
+
+
+@promise("INJECTED", "a pipeline whose second response breaks off: the log has the right bytes of the first")
+def broken_pipeline():
+    with Server(make_site(**{"large.bin": b"l" * MIB}), log="info") as server:
+        with Strace(server, "sendfile", "error=EIO"), Client(server) as client:
+            client.send(REQUEST + REQUEST.replace(b"small.txt", b"large.bin"))
+            client.await_end()
+        server.await_line(rf'"GET /small.txt HTTP/1.1" 200 {len(SMALL)} ')
+        server.await_line(r'"GET /large.bin HTTP/1.1" 200 0 ')
 
 
 def ask_for(server, what):
