@@ -1463,7 +1463,7 @@ def slow_disk():
 
 @contextlib.contextmanager
 def slow_site(delay, count, *flags):
-    """A server of a disk that takes so long to look up each of so many names, one of which has begun to wait."""
+    """A server of a disk that takes so long to look up each of so many names."""
     folder = tempfile.mkdtemp(dir=scratch)
     files = {f"slow-{number}.txt": b"%d" % number for number in range(count)}
     with contextlib.ExitStack() as stack:
