@@ -266,6 +266,11 @@ class Client:
         self.input.close()
         self.socket.close()
 
+    def reset(self):
+        """Leaves without an orderly end."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close()
+
     def send(self, data):
         self.socket.sendall(data)
 
@@ -1511,8 +1516,7 @@ def fetched_for_another():
         leaving = Client(server)
         leaving.ask("/slow-1.txt")
         other.get()  # its request has arrived
-        leaving.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        leaving.close()
+        leaving.reset()
         time.sleep(0.9)  # three of its four names are looked up
         with Client(server) as client:
             client.ask("/slow-2.txt")
@@ -1531,9 +1535,9 @@ def left_while_cold():
     with Server(root) as server, Strace(server, "readahead:1+", "delay_enter=1000000"):
         make_cold_or_skip(root, *names)
         for name in names:
-            with Client(server) as client:
-                client.ask(f"/{name}")
-                client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            leaving = Client(server)
+            leaving.ask(f"/{name}")
+            leaving.reset()
         def are_few():
             server.check_serves()
             return sum(link.startswith(root) for link in server.links()) <= 16
@@ -1561,6 +1565,31 @@ def broken_pipeline():
             client.await_end()
         server.await_line(rf'"GET /small.txt HTTP/1.1" 200 {len(SMALL)} ')
         server.await_line(r'"GET /large.bin HTTP/1.1" 200 0 ')
+
+
+@promise("INJECTED", "a look-up that fails for once (newfstatat: EIO) does not prolong a 404")
+def failed_look_up():
+    with Server(make_site()) as server, Client(server) as client:
+        check(client.get("/later.txt").status == 404, "it is there already")
+        put(f"{server.root}/later.txt", SMALL)
+        with Strace(server, "newfstatat", "error=EIO") as strace:
+            status = client.get("/later.txt").status
+            check(strace.was_met() and status == 200, f"it is answered {status}")
+
+
+@promise("INJECTED", "a look-up that fails for once does not make the server forget a coded file, whichever look-up it is")
+def failed_look_ups():
+    coded, losses = b"coded" * 20, 0
+    for number in range(1, 9):
+        with Server(make_site(**{"small.txt.gz": coded})) as server, Client(server) as client:
+            time.sleep(0.05)  # what is so young is read again in any case
+            with Strace(server, f"newfstatat:{number}", "error=EIO") as strace:
+                client.ask("/small.txt", "Accept-Encoding: gzip\r\n")
+                losses += client.response().body != coded
+                check(strace.was_met(), "no such call is made")
+            client.ask("/small.txt", "Accept-Encoding: gzip\r\n")
+            check(client.response().body == coded, f"call no. {number} has lost it")
+    check(losses > 0, "no call that fails matters")
 
 
 def ask_for(server, what):

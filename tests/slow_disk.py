@@ -50,8 +50,8 @@ class SlowDisk:
                 continue
             _, operation, number, node, *_ = HEADER.unpack_from(request)
             if operation not in (FORGET, BATCH_FORGET, DESTROY):
-                work = self.answer, (operation, number, node, request[HEADER.size:])
-                threading.Thread(target=work[0], args=work[1], daemon=True).start()
+                what = operation, number, node, request[HEADER.size:]
+                threading.Thread(target=self.answer, args=what, daemon=True).start()
 
     def answer(self, operation, number, node, argument):
         error, content = 0, b""
