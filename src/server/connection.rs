@@ -376,23 +376,24 @@ impl Connection {
 
     /// Says that there is no room, whatever is asked for.
     fn turn_away(&mut self, input: &mut Input, turn: &mut Turn) -> bool {
-        // Read for the log alone.
-        let _ = turn.parser.advance(input.rest());
-        self.refuse(Status::ServiceUnavailable, input, turn);
+        self.refuse_unseen(Status::ServiceUnavailable, input, turn);
         self.send(Then::Close, input, turn)
     }
 
     /// Says that it takes too long, and no more.
     fn give_up(&mut self, status: Status, turn: &mut Turn) {
         let mut input = Input::new(self.take_held(turn), &[]);
-        // Read for the log alone.
-        let _ = turn.parser.advance(input.rest());
-        self.refuse(status, &input, turn);
+        self.refuse_unseen(status, &input, turn);
         self.send(Then::Linger, &mut input, turn);
     }
 
-    /// Puts a refusal into the lent output, as the last response: of a head that is no request, or of one that
-    /// nobody looks at.
+    /// Refuses what nobody looks at; it is read for the log alone.
+    fn refuse_unseen(&mut self, status: Status, input: &Input, turn: &mut Turn) {
+        let _ = turn.parser.advance(input.rest());
+        self.refuse(status, input, turn);
+    }
+
+    /// Puts a refusal into the lent output, as the last response.
     fn refuse(&mut self, status: Status, input: &Input, turn: &mut Turn) {
         let line = turn.log.as_ref().map(|log| {
             let request = turn.parser.partial(input.rest());

@@ -45,9 +45,7 @@ impl Disk {
             if let Err(error) = &started
                 && !queue.is_short
             {
-                log::warn!(
-                    "files that are not in memory hold up others, for no thread can read them: {error}"
-                );
+                log::warn!("what is not in memory holds up others, for no thread can fetch it: {error}");
             }
             queue.is_short = started.is_err();
             queue.threads += usize::from(started.is_ok());

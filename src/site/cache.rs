@@ -118,6 +118,16 @@ struct Entry {
 }
 
 impl Entry {
+    fn of(resource: Resource, watches: Vec<Watch>, moment: &Moment) -> Entry {
+        Entry {
+            resource: Rc::new(resource),
+            watches,
+            neighbours: None,
+            checked: moment.turn,
+            is_settled: true,
+        }
+    }
+
     /// Whether it is true in this turn; looks when it has not looked yet.
     ///
     /// # Errors
@@ -335,18 +345,6 @@ impl Cache {
         let sidecars = SIDECARS.iter().filter(|_| self.policy.precompressed).map(|coding| coding.suffix());
         let names = [""].into_iter().chain(sidecars).map(|suffix| self.root.name(name, suffix));
         Ok(Cold::Names(names.collect::<io::Result<_>>()?))
-    }
-}
-
-impl Entry {
-    fn of(resource: Resource, watches: Vec<Watch>, moment: &Moment) -> Entry {
-        Entry {
-            resource: Rc::new(resource),
-            watches,
-            neighbours: None,
-            checked: moment.turn,
-            is_settled: true,
-        }
     }
 }
 

@@ -14,10 +14,10 @@ use crate::sys::file::{self, Metadata};
 /// them that the kernel does not have in memory would more than double the price of a scan: 39 us a name
 /// instead of 17.
 const SLOW: Duration = Duration::from_millis(1);
-/// How long they are left to threads then, at least: [`SLOWEST_SHARE`] times as long as that one took.
-const SLOW_FOR: Duration = Duration::from_secs(1);
-/// The part of the loop's time that look-ups may take, once they are slow: a tenth.
-const SLOWEST_SHARE: u32 = 10;
+/// How long they are left to threads then, at least.
+const RESPITE: Duration = Duration::from_secs(1);
+/// How many times as long as the slow one took, so that slow ones take a tenth of the loop's time at most.
+const RESPITE_TIMES: u32 = 10;
 
 /// What is not in memory and has to be.
 #[derive(Clone, Debug)]
@@ -77,7 +77,7 @@ impl Names {
         let found = file::stat(name);
         let took = begun.elapsed();
         if took > SLOW {
-            self.slow_until.set(Some(begun + took + SLOW_FOR.max(took * SLOWEST_SHARE)));
+            self.slow_until.set(Some(begun + took + RESPITE.max(took * RESPITE_TIMES)));
         }
         // A file system of somebody's own making may say so, too, for whatever reason.
         found.map_err(|error| if is_cold(&error) { io::ErrorKind::Other.into() } else { error })
