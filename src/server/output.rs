@@ -18,7 +18,8 @@ use crate::site::cold::Cold;
 use crate::site::file::{Content, Representation};
 use crate::site::open_file::OpenFile;
 use crate::site::{Part, Response};
-use crate::sys::file::{read_if_resident, send_file};
+use crate::sys::file::send_file;
+use crate::sys::page_cache::read_if_resident;
 use crate::sys::socket::{MAX_SLICES, Socket};
 
 /// Bodies up to this many bytes are copied behind their head, so that many leave in one slice. It matters

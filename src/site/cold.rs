@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::sys::file::{self, Metadata};
+use crate::sys::{open, page_cache};
 
 /// How long looking up a name may take in the loop before others are left to threads. To leave every name to
 /// them that the kernel does not have in memory would more than double the price of a scan: 39 us a name
@@ -33,7 +34,7 @@ impl Cold {
     pub fn fetch(&self) {
         match self {
             Cold::Names(names) => names.iter().for_each(|name| drop(file::stat(name))),
-            Cold::Range(file, range) => drop(file::read_into_memory(file, range.clone())),
+            Cold::Range(file, range) => drop(page_cache::read_into_memory(file, range.clone())),
         }
     }
 }
@@ -72,7 +73,7 @@ impl Names {
     pub fn look_up(&self, name: &CStr, fetched: Fetched) -> io::Result<Metadata> {
         let begun = Instant::now();
         if !fetched.names && self.slow_until.get().is_some_and(|end| begun < end) {
-            return file::stat_if_cached(name);
+            return open::stat_if_cached(name);
         }
         let found = file::stat(name);
         let took = begun.elapsed();

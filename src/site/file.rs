@@ -23,6 +23,7 @@ use crate::http::encoding::Coding;
 use crate::http::validators::{EntityTag, Validators};
 use crate::http::{date, media_type, response};
 use crate::sys::file::{self, Metadata, Timestamp};
+use crate::sys::page_cache;
 
 /// Bytes of the largest file that is kept in memory; a larger one is sent by `sendfile`, without a copy. By
 /// the price alone they cross at 16 KiB: from memory 10.6 us and by `sendfile` 10.8, with 32 KiB 12.4 and
@@ -162,7 +163,7 @@ impl Opened {
     /// What of it is to be fetched before it is read, if anything is.
     pub fn cold_range(&self) -> Option<Range<u64>> {
         let whole = 0..self.metadata.size;
-        (!file::is_resident(&self.file, whole.clone())).then_some(whole)
+        (!page_cache::is_resident(&self.file, whole.clone())).then_some(whole)
     }
 
     /// Makes it ready to be served. `name` tells the type, `varies` whether the file has other codings.

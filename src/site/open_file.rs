@@ -11,7 +11,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::sys::file;
+use crate::sys::page_cache;
 
 /// How long it holds that a file, or a part of it, is in memory.
 const HOLDS: Duration = Duration::from_secs(1);
@@ -78,10 +78,10 @@ impl OpenFile {
 
     /// Whether a range, not empty, can be sent without waiting for a disk.
     pub fn is_resident(&self, range: Range<u64>, now: Instant) -> bool {
-        let look = || file::are_pages_resident(&self.file, &(0..self.length)).unwrap_or(false);
+        let look = || page_cache::are_pages_resident(&self.file, &(0..self.length)).unwrap_or(false);
         self.was_read(&range, now)
             || self.length <= WHOLE && self.is_trusted(now, look)
-            || file::is_resident(&self.file, range)
+            || page_cache::is_resident(&self.file, range)
     }
 
     /// A thread has just read a range.

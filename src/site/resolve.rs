@@ -13,7 +13,8 @@ use std::path::Path as FilePath;
 
 use crate::http::status::Status;
 use crate::http::target::Path;
-use crate::sys::file::{self, Metadata, Purpose};
+use crate::sys::file::{self, Metadata};
+use crate::sys::open::{self, Purpose};
 
 /// The file that answers for its directory.
 const INDEX: &[u8] = b"index.html";
@@ -32,7 +33,7 @@ impl Root {
     pub fn new(path: &FilePath) -> io::Result<Root> {
         let absolute = std::path::absolute(path)?;
         let root = Root(CString::new(absolute.as_os_str().as_bytes())?);
-        file::open_directory(&root.0)?;
+        open::open_directory(&root.0)?;
         file::stat(&root.name(b".", "")?)?;
         Ok(root)
     }
@@ -53,7 +54,7 @@ impl Root {
     /// Opens a regular file beneath the root; never blocks.
     ///
     /// # Errors
-    /// The system's (see [`file::open_beneath`]); `NotFound` for what is no regular file.
+    /// The system's (see [`open::open_beneath`]); `NotFound` for what is no regular file.
     pub fn open_file(&self, relative: &[u8], suffix: &str) -> io::Result<(File, Metadata)> {
         let opened = self.open(relative, suffix, Purpose::Read)?;
         let metadata = file::metadata(&opened)?;
@@ -72,9 +73,9 @@ impl Root {
     }
 
     fn open(&self, relative: &[u8], suffix: &str, purpose: Purpose) -> io::Result<File> {
-        let directory = file::open_directory(&self.0)?;
+        let directory = open::open_directory(&self.0)?;
         let name = CString::new([relative, suffix.as_bytes()].concat())?;
-        file::open_beneath(directory.as_fd(), &name, purpose)
+        open::open_beneath(directory.as_fd(), &name, purpose)
     }
 }
 

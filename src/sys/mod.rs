@@ -7,6 +7,8 @@
 pub mod epoll;
 pub mod file;
 pub mod keeper;
+pub mod open;
+pub mod page_cache;
 pub mod sandbox;
 pub mod signal;
 pub mod socket;

@@ -72,7 +72,7 @@ const FREELY: &[libc::c_long] = &[
     // Files, which Landlock and the root confine.
     libc::SYS_openat, libc::SYS_openat2, libc::SYS_readlinkat, libc::SYS_fstat, libc::SYS_newfstatat,
     libc::SYS_statx, libc::SYS_read, libc::SYS_pread64, libc::SYS_preadv2, libc::SYS_readahead,
-    super::file::CACHESTAT,
+    super::page_cache::CACHESTAT,
     // The log: a write, and another file in the place of the old one.
     libc::SYS_write, libc::SYS_recvmsg, libc::SYS_dup3,
     // Memory and threads, for the standard library.
