@@ -26,7 +26,7 @@
 //! | Last-Modified | 9110 8.8.2 | never later than Date | [`validators`] |
 //! | If-Match, If-None-Match | 9110 13.1.1, 13.1.2 | lists, `*`, several lines; strong and weak comparison | [`preconditions`] |
 //! | If-Modified-Since, If-Unmodified-Since | 9110 13.1.3, 13.1.4 | ignored beside their tag fields, or when invalid | [`preconditions`] |
-//! | Range | 9110 14.2 | single, suffix, several as multipart; overlaps coalesced; abusive sets get the whole file | [`range`] |
+//! | Range | 9110 14.2 | single, suffix, several as [`multipart`]; overlaps coalesced; abusive sets get the whole file | [`range`] |
 //! | several ranges of a coded file | 9110 14.2 | the whole: two places for Content-Encoding would be understood in two ways | `site` |
 //! | If-Range | 9110 13.1.5 | strong tag, or exactly the date | [`range`] |
 //! | 416 | 9110 15.5.17 | with `Content-Range: bytes */length` | [`range`] |
@@ -40,6 +40,7 @@ pub mod encoding;
 pub mod field;
 pub mod framing;
 pub mod media_type;
+pub mod multipart;
 pub mod parser;
 pub mod preconditions;
 pub mod range;

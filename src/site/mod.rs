@@ -16,8 +16,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::http::encoding;
 use crate::http::field::Name;
+use crate::http::multipart::Multipart;
 use crate::http::preconditions::{self, Outcome};
-use crate::http::range::{self, Multipart, Selection};
+use crate::http::range::{self, Selection};
 use crate::http::request::{Method, Request};
 use crate::http::status::Status;
 use crate::http::target::Target;
