@@ -27,7 +27,7 @@ pub enum Selection {
     Whole,
     /// One part, not empty: 206 with `Content-Range`.
     One(Range<u64>),
-    /// Two parts or more, none empty, no two of which overlap or touch: 206 with a [`Multipart`] body.
+    /// Two parts or more, none empty, no two of which overlap or touch: 206 with a [`Multipart`](super::multipart::Multipart) body.
     Several(Vec<Range<u64>>),
     /// None that there is: 416.
     Unsatisfiable,
