@@ -1404,12 +1404,14 @@ MEDIUM = b"medium\n" * 2000
 class Strace:
     """Makes the next `call` of each thread of a running server fail, with `call:3` the third, with `call:1+` all."""
 
-    def __init__(self, server, call, fault):
+    def __init__(self, server, call, fault, path=None):
+        """With a path only calls on that file count."""
         need("strace")
         call, _, number = call.partition(":")
         self.output = f"{tempfile.mkdtemp(dir=scratch)}/strace"
         command = ["strace", "-f", "-qq", "-p", str(server.pid), "-o", self.output,
                    "-e", f"trace={call}", "-e", f"inject={call}:{fault}:when={number or 1}"]
+        command += ["-P", path] if path else []
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         def is_attached():
             if self.process.poll() is not None:
@@ -1437,11 +1439,15 @@ def make_cold(path):
 
 def make_cold_or_skip(root, *names):
     """To ask whether a file is cold begins to read it: probe.txt is asked in the place of the others."""
-    for name in (*names, "probe.txt"):
-        make_cold(f"{root}/{name}")
-    with open(f"{root}/probe.txt", "rb") as file, contextlib.suppress(BlockingIOError):
-        os.preadv(file.fileno(), [bytearray(1)], 0, os.RWF_NOWAIT)
-        raise Missing("no cold file can be had here")
+    for _ in range(5):  # a page that is just being used stays
+        for name in (*names, "probe.txt"):
+            make_cold(f"{root}/{name}")
+        with open(f"{root}/probe.txt", "rb") as file:
+            try:
+                os.preadv(file.fileno(), [bytearray(1)], 0, os.RWF_NOWAIT)
+            except BlockingIOError:
+                return
+    raise Missing("no cold file can be had here")
 
 
 @promise("INJECTED", "while a disk takes a second for each read, who wants a cold file waits, and others are served at once")
@@ -1627,7 +1633,8 @@ def inject(call, what, error, expected):
     log = f"{tempfile.mkdtemp(dir=scratch)}/log"
     site = make_site(**{"medium.txt": MEDIUM, "cold.bin": b"c" * MIB})
     with Server(site, "--file-log", log, "--stall-timeout", "0.5", log="info") as server:
-        with Strace(server, call, f"error={error}") as strace:
+        # The log's alone: a thread for the disk writes, too, to wake a worker, and that cannot fail.
+        with Strace(server, call, f"error={error}", log if call == "write" else None) as strace:
             if what == "hangup":
                 server.signal(signal.SIGHUP)
             ending = ask_for(server, what)
