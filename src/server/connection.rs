@@ -20,17 +20,17 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use super::access_log::AccessLog;
-use super::crew::Guest;
-use super::exchange::Then;
+use super::exchange::Next;
 use super::input::Input;
 use super::output::{Output, Sent};
-use super::sending::Sending;
+use super::progress::Sending;
+use super::workers::Incoming;
 use crate::http::framing::{Skipped, Skipper};
 use crate::http::parser::Parser;
 use crate::http::response::Preamble;
 use crate::http::status::Status;
 use crate::site::cold::{Cold, Fetched};
-use crate::site::{Moment, Site};
+use crate::site::{Now, Site};
 use crate::sys::epoll::Interest;
 use crate::sys::socket::Socket;
 
@@ -60,7 +60,7 @@ pub struct Turn<'a> {
     /// Answers requests.
     pub site: &'a mut Site,
     /// Which turn this is.
-    pub moment: Moment,
+    pub moment: Now,
     /// When it began.
     pub now: Instant,
     /// The lines that all responses of this second share.
@@ -145,7 +145,7 @@ pub struct Connection {
     socket: Socket,
     client: IpAddr,
     /// Whether there is room for it; if not, it is told so and closed.
-    is_welcome: bool,
+    is_admitted: bool,
     /// Bytes that the socket has taken; enough of them earn it a longer queue.
     sent: u64,
     state: State,
@@ -153,9 +153,9 @@ pub struct Connection {
 
 impl Connection {
     /// A connection that has said nothing yet. One that was not let in is told so when it first acts.
-    pub fn from_guest(guest: Guest, now: Instant) -> Connection {
-        let Guest { socket, client, is_inside, asked: _ } = guest;
-        Connection { socket, client, is_welcome: is_inside, sent: 0, state: State::Idle { since: now } }
+    pub fn from_incoming(incoming: Incoming, now: Instant) -> Connection {
+        let Incoming { socket, client, is_inside, asked: _ } = incoming;
+        Connection { socket, client, is_admitted: is_inside, sent: 0, state: State::Idle { since: now } }
     }
 
     /// The socket.
@@ -169,13 +169,13 @@ impl Connection {
     }
 
     /// Whether there is room for it.
-    pub fn is_welcome(&self) -> bool {
-        self.is_welcome
+    pub fn is_admitted(&self) -> bool {
+        self.is_admitted
     }
 
     /// Gives it away.
-    pub fn into_guest(self) -> Guest {
-        Guest { socket: self.socket, client: self.client, is_inside: self.is_welcome, asked: 0 }
+    pub fn into_incoming(self) -> Incoming {
+        Incoming { socket: self.socket, client: self.client, is_inside: self.is_admitted, asked: 0 }
     }
 
     /// Whether it waits for a request of which nothing has come.
@@ -267,7 +267,7 @@ impl Connection {
         let mut input = Input::new(self.take_held(turn), arrived);
         loop {
             let goes_on = match &mut self.state {
-                State::Idle { .. } if !self.is_welcome => self.turn_away(&mut input, turn),
+                State::Idle { .. } if !self.is_admitted => self.turn_away(&mut input, turn),
                 State::Idle { .. } | State::ReadingHead(_) | State::Fetching(_) => {
                     match self.answer_requests(&mut input, turn) {
                         Some(then) => self.send(then, &mut input, turn),
@@ -308,7 +308,7 @@ impl Connection {
     }
 
     /// Sends the lent output. Returns whether there is more to do now.
-    fn send(&mut self, then: Then, input: &mut Input, turn: &mut Turn) -> bool {
+    fn send(&mut self, then: Next, input: &mut Input, turn: &mut Turn) -> bool {
         let result = turn.output.send(&self.socket, then.is_end(), turn.sends_until);
         self.count_sent(turn.output.sent_bytes());
         log_finished(turn.output, turn.log.as_deref_mut());
@@ -370,21 +370,21 @@ impl Connection {
     }
 
     /// All is sent: what follows. Returns whether there is more to do now.
-    fn follow(&mut self, then: Then, input: &mut Input, turn: &mut Turn) -> bool {
+    fn follow(&mut self, then: Next, input: &mut Input, turn: &mut Turn) -> bool {
         match then {
-            Then::Read => {
+            Next::Read => {
                 self.state = State::Idle { since: turn.now };
                 !input.is_empty()
             }
-            Then::Skip(skipper) => {
+            Next::Skip(skipper) => {
                 self.state = State::SkippingBody { skipper, since: turn.now };
                 true
             }
-            Then::Linger | Then::Close => {
+            Next::Linger | Next::Close => {
                 // Before closing, too: that would throw away what the kernel has kept back, if just now another
                 // byte has come.
                 self.state = match self.socket.shutdown_write() {
-                    Ok(()) if matches!(then, Then::Close) => State::Closed(Reason::Done),
+                    Ok(()) if matches!(then, Next::Close) => State::Closed(Reason::Done),
                     Ok(()) => State::Lingering { since: turn.now },
                     Err(error) => State::Closed(Reason::Broken(error.kind())),
                 };
@@ -403,10 +403,10 @@ impl Connection {
             }
             Ok(Skipped::End(length)) => {
                 input.consume(length);
-                self.follow(Then::Read, input, turn)
+                self.follow(Next::Read, input, turn)
             }
             // The response is sent already, and nothing that follows can be trusted.
-            Err(_) => self.follow(Then::Linger, input, turn),
+            Err(_) => self.follow(Next::Linger, input, turn),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Threads that wait for the disk, so that no worker does.
 //!
 //! A worker uses a file only when it is in memory. When it is not, a thread of this pool brings it there and
-//! rings the worker's bell. The threads are started when they are first needed: a site that is in memory, on a
+//! rings the worker's waker. The threads are started when they are first needed: a site that is in memory, on a
 //! file system that tells so, never has them.
 
 use std::collections::VecDeque;

@@ -7,7 +7,7 @@ use crate::http::response::Connection;
 use crate::http::status::Status;
 use crate::http::target;
 use crate::site::cold::{Cold, Fetched};
-use crate::site::{Moment, Response, Site};
+use crate::site::{Now, Response, Site};
 
 /// Bytes of a request body, the lines between its chunks included, that are skipped for the sake of the
 /// connection; after a longer one it is closed.
@@ -15,7 +15,7 @@ pub const MAX_SKIPPED_BODY: u64 = 1024 * 1024;
 
 /// What follows once the responses are sent.
 #[derive(Clone, Copy, Debug)]
-pub enum Then {
+pub enum Next {
     /// The next request.
     Read,
     /// The rest of a body, and then the next request.
@@ -26,10 +26,10 @@ pub enum Then {
     Close,
 }
 
-impl Then {
+impl Next {
     /// Whether nothing more is sent.
     pub fn is_end(self) -> bool {
-        matches!(self, Then::Linger | Then::Close)
+        matches!(self, Next::Linger | Next::Close)
     }
 }
 
@@ -40,18 +40,18 @@ pub struct Exchange {
     /// What it says of the connection.
     pub connection: Connection,
     /// What follows it.
-    pub then: Then,
+    pub then: Next,
 }
 
 /// Answers a request, for which something was `fetched` before; `is_last` says that its connection is to end
-/// whatever the client wishes.
+/// whatever the client reopen_requests.
 ///
 /// # Errors
 /// What has to be fetched before.
 pub fn answer(
     request: &Request,
     site: &mut Site,
-    moment: &Moment,
+    moment: &Now,
     is_last: bool,
     fetched: Fetched,
 ) -> Result<Exchange, Cold> {
@@ -59,13 +59,13 @@ pub fn answer(
         Ok(body) => (site.answer(request, moment, fetched)?, follow_body(request, body, is_last)),
         Err(status) => {
             let with_content = request.method != Method::Head;
-            (Response { with_content, ..site.refuse(status) }, Then::Linger)
+            (Response { with_content, ..site.refuse(status) }, Next::Linger)
         }
     };
     let connection = match then {
-        Then::Read | Then::Skip(_) if request.minor == 0 => Connection::KeepAlive,
-        Then::Read | Then::Skip(_) => Connection::Implied,
-        Then::Linger | Then::Close => Connection::Close,
+        Next::Read | Next::Skip(_) if request.minor == 0 => Connection::KeepAlive,
+        Next::Read | Next::Skip(_) => Connection::Implied,
+        Next::Linger | Next::Close => Connection::Close,
     };
     Ok(Exchange { response, connection, then })
 }
@@ -76,15 +76,15 @@ fn frame(request: &Request) -> Result<Body, Status> {
     if target::has_valid_host(request) { Ok(body) } else { Err(Status::BadRequest) }
 }
 
-fn follow_body(request: &Request, body: Body, is_last: bool) -> Then {
+fn follow_body(request: &Request, body: Body, is_last: bool) -> Next {
     let is_last = is_last || !request.is_persistent();
     // Who waits for a 100 may or may not send the body after another answer: nobody can know what the next
     // bytes are (RFC 9110 section 10.1.1).
     let waits_for_100 = request.minor >= 1 && request.has(Name::Expect);
     match body {
-        Body::None if is_last => Then::Close,
-        Body::None => Then::Read,
-        _ if is_last || waits_for_100 => Then::Linger,
-        _ => Skipper::new(body, MAX_SKIPPED_BODY).map_or(Then::Linger, Then::Skip),
+        Body::None if is_last => Next::Close,
+        Body::None => Next::Read,
+        _ if is_last || waits_for_100 => Next::Linger,
+        _ => Skipper::new(body, MAX_SKIPPED_BODY).map_or(Next::Linger, Next::Skip),
     }
 }

@@ -6,20 +6,19 @@
 
 mod access_log;
 mod connection;
-mod crew;
 mod disk;
 mod exchange;
-mod gate;
-mod identity;
 mod input;
-mod lockdown;
+mod limits;
 mod log_file;
 mod output;
-mod sending;
+mod privileges;
+mod progress;
 mod timers;
 #[cfg(debug_assertions)]
 mod trial;
 mod worker;
+mod workers;
 
 use std::fmt;
 use std::io::{self, Write};
@@ -36,13 +35,13 @@ use crate::sys::signal::Signals;
 use crate::sys::socket::Listener;
 use crate::sys::user::become_user;
 use connection::Timeouts;
-use crew::Crew;
 use disk::Disk;
-use gate::Gate;
-use log_file::{LogFile, start_keeper};
+use limits::ConnectionLimits;
+use log_file::{LogFile, start_log_opener};
 #[cfg(debug_assertions)]
 pub use trial::Trial;
-use worker::{Equipment, Worker};
+use worker::{Setup, Worker};
+use workers::Workers;
 
 /// Why the server could not start or go on: what failed, and what the system says of it.
 #[derive(Debug)]
@@ -84,7 +83,7 @@ pub fn run(config: &Config) -> Result<(), Error> {
     end_with_a_panic();
     let listener = take_address(config)?;
     if let Some(user) = &config.user {
-        identity::find(user).and_then(become_user).context(|| format!("cannot run as {user}"))?;
+        privileges::identity::find(user).and_then(become_user).context(|| format!("cannot run as {user}"))?;
     }
     let root = Root::new(&config.document_root)
         .context(|| format!("cannot serve {}", config.document_root.display()))?;
@@ -96,7 +95,7 @@ pub fn run(config: &Config) -> Result<(), Error> {
         .context(|| format!("cannot listen on {} port {}", config.host, config.port))?;
     let address = listener.local_address().context(|| "cannot tell the address".into())?;
     if !config.no_sandbox {
-        lockdown::lock_in(&config.document_root, root.path());
+        privileges::lockdown::lock_in(&config.document_root, root.path());
     }
     #[cfg(debug_assertions)]
     if let Some(trial) = config.trial {
@@ -105,15 +104,15 @@ pub fn run(config: &Config) -> Result<(), Error> {
 
     let count = usize::from(config.workers);
     let policy = policy(config, count, &descriptors);
-    let gate = Arc::new(gate(config, &descriptors));
-    let crew = Arc::new(Crew::new(count).context(|| "cannot make the workers".into())?);
+    let limits = Arc::new(limits(config, &descriptors));
+    let workers = Arc::new(Workers::new(count).context(|| "cannot make the workers".into())?);
     let listener = Arc::new(listener);
     let disk = Disk::default();
-    let equip = |index, signals| Equipment {
+    let setup = |index, signals| Setup {
         index,
-        crew: Arc::clone(&crew),
+        workers: Arc::clone(&workers),
         listener: Some(Arc::clone(&listener)),
-        gate: Arc::clone(&gate),
+        limits: Arc::clone(&limits),
         signals,
         root: root.clone(),
         policy: policy.clone(),
@@ -131,9 +130,9 @@ pub fn run(config: &Config) -> Result<(), Error> {
         #[cfg(debug_assertions)]
         panics: config.trial == Some(Trial::Panic) && index + 1 == count,
     };
-    let first = Worker::new(equip(0, Some(signals))).context(|| "cannot make a worker".into())?;
+    let first = Worker::new(setup(0, Some(signals))).context(|| "cannot make a worker".into())?;
     let others =
-        (1..count).map(|index| start_worker(equip(index, None))).collect::<Result<Vec<_>, Error>>()?;
+        (1..count).map(|index| start_worker(setup(index, None))).collect::<Result<Vec<_>, Error>>()?;
     drop(listener);
     announce(address, &root, count, &log_file);
     first.run().context(|| "cannot wait for events".into())?;
@@ -147,10 +146,10 @@ pub fn run(config: &Config) -> Result<(), Error> {
 }
 
 /// Starts a worker on a thread of its own, and returns once it is ready.
-fn start_worker(equipment: Equipment) -> Result<JoinHandle<io::Result<()>>, Error> {
+fn start_worker(setup: Setup) -> Result<JoinHandle<io::Result<()>>, Error> {
     let (ready, is_ready) = mpsc::channel();
-    let name = format!("worker-{}", equipment.index);
-    let work = move || match Worker::new(equipment) {
+    let name = format!("worker-{}", setup.index);
+    let work = move || match Worker::new(setup) {
         Ok(worker) => {
             // Who started it waits for this word.
             let _ = ready.send(Ok(()));
@@ -171,9 +170,9 @@ fn start_worker(equipment: Equipment) -> Result<JoinHandle<io::Result<()>>, Erro
 /// inherit.
 fn open_log(path: Option<&Path>) -> Result<LogFile, Error> {
     let name = || path.map_or("standard error".into(), |path| path.display().to_string());
-    let keeper =
-        path.map(start_keeper).transpose().context(|| "cannot start a process for the log".into())?;
-    LogFile::open(path, keeper).context(|| format!("cannot open the log {}", name()))
+    let opener =
+        path.map(start_log_opener).transpose().context(|| "cannot start a process for the log".into())?;
+    LogFile::open(path, opener).context(|| format!("cannot open the log {}", name()))
 }
 
 fn start_logger(log_file: LogFile) {
@@ -245,14 +244,14 @@ fn policy(config: &Config, workers: usize, descriptors: &Descriptors) -> Policy 
     }
 }
 
-fn gate(config: &Config, descriptors: &Descriptors) -> Gate {
+fn limits(config: &Config, descriptors: &Descriptors) -> ConnectionLimits {
     let most = descriptors.most_connections;
     let client_limit = (config.max_connections_per_ip > 0).then_some(config.max_connections_per_ip as usize);
     let limit = config.max_connections.map_or(descriptors.connections, |limit| limit as usize);
     if limit > most {
         log::warn!("--max-connections {limit} is more than the limit of descriptors allows: it is {most}");
     }
-    Gate::new(limit.min(most), client_limit)
+    ConnectionLimits::new(limit.min(most), client_limit)
 }
 
 /// The one line that says where the server is. It goes to standard error whatever RUST_LOG says, and to a

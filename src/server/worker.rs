@@ -6,7 +6,7 @@
 //! All workers wait for the one listener. Who accepts serves: a connection that ends with its first response
 //! never leaves its worker, nor touches its epoll. One that stays is given to the worker that has the fewest.
 
-mod door;
+mod admission;
 
 use std::io;
 use std::os::fd::AsFd;
@@ -15,20 +15,20 @@ use std::time::{Duration, Instant, SystemTime};
 
 use slab::Slab;
 
-use self::door::ACCEPTED;
+use self::admission::ACCEPTED;
 use super::access_log::AccessLog;
 use super::connection::{Arrival, Connection, Reason, Timeouts, Turn};
-use super::crew::{Crew, Guest, Member};
 use super::disk::Disk;
-use super::gate::Gate;
+use super::limits::ConnectionLimits;
 use super::log_file::LogFile;
 use super::output::{Output, SENDING_TIME};
 use super::timers::Timers;
+use super::workers::{Incoming, Peer, Workers};
 use crate::http::parser::Parser;
 use crate::http::response::Preamble;
 use crate::site::cold::Cold;
 use crate::site::resolve::Root;
-use crate::site::{Moment, Policy, Site};
+use crate::site::{Now, Policy, Site};
 use crate::sys::epoll::{Epoll, Events, Interest};
 use crate::sys::signal::{Signal, Signals};
 use crate::sys::socket::Listener;
@@ -39,24 +39,24 @@ const EVENTS: usize = 512;
 const RECEIVED: usize = 16 * 1024;
 /// How long requests that were on their way when the server was told to stop are still taken on connections that
 /// stay open. To close them at once would lose one now and then, and the client could not know which.
-pub const LATE: Duration = Duration::from_millis(250);
+pub const DRAIN_TIME: Duration = Duration::from_millis(250);
 /// Bytes that are read in a turn from all connections together; what is left waits for the next turn.
 const ARENA: usize = 512 * 1024;
 
 const LISTENER: u64 = u64::MAX;
-const BELL: u64 = u64::MAX - 1;
+const WAKER: u64 = u64::MAX - 1;
 const SIGNALS: u64 = u64::MAX - 2;
 
 /// What a worker is made of that the server decides.
-pub struct Equipment {
-    /// Its place in the crew.
+pub struct Setup {
+    /// Its place in the workers.
     pub index: usize,
     /// All workers.
-    pub crew: Arc<Crew>,
+    pub workers: Arc<Workers>,
     /// The one listener, until the server stops.
     pub listener: Option<Arc<Listener>>,
     /// Who is let in.
-    pub gate: Arc<Gate>,
+    pub limits: Arc<ConnectionLimits>,
     /// The signals, for one worker.
     pub signals: Option<Signals>,
     /// Where the files are.
@@ -73,7 +73,7 @@ pub struct Equipment {
     pub timeouts: Timeouts,
     /// How long responses in flight may take after the server was told to stop.
     pub grace: Duration,
-    /// Whether connections are still accepted for [`LATE`] then: another server shares the port.
+    /// Whether connections are still accepted for [`DRAIN_TIME`] then: another server shares the port.
     pub keeps_listening: bool,
     /// Whether it panics at the first event, to try what follows.
     #[cfg(debug_assertions)]
@@ -81,7 +81,7 @@ pub struct Equipment {
 }
 
 /// A connection and what was arranged for it.
-struct Seat {
+struct Slot {
     connection: Connection,
     /// What epoll waits for; `None` while it does not know the connection.
     watched: Option<Interest>,
@@ -91,9 +91,9 @@ struct Seat {
     fetching: Option<Arc<Cold>>,
 }
 
-impl Seat {
-    fn new(connection: Connection) -> Seat {
-        Seat { connection, watched: None, look: None, fetching: None }
+impl Slot {
+    fn new(connection: Connection) -> Slot {
+        Slot { connection, watched: None, look: None, fetching: None }
     }
 }
 
@@ -107,10 +107,10 @@ enum Happened {
 
 /// A worker and all that it owns.
 pub struct Worker {
-    equipment: Equipment,
+    setup: Setup,
     epoll: Epoll,
     site: Site,
-    seats: Slab<Seat>,
+    slots: Slab<Slot>,
     timers: Timers,
     log: Option<AccessLog>,
     preamble: Preamble,
@@ -119,15 +119,15 @@ pub struct Worker {
     arena: Vec<u8>,
     happened: Vec<(usize, Happened)>,
     /// Connections for which an idle one has to make room.
-    newcomers: Vec<Guest>,
-    moment: Moment,
+    waiting: Vec<Incoming>,
+    moment: Now,
     now: Instant,
     /// When accepting goes on, while it is paused.
     accepts_again: Option<Instant>,
     /// When the grace ends, once the server stops.
     ends: Option<Instant>,
     /// Until when requests are waited for that were on their way when it was told to stop.
-    late_until: Option<Instant>,
+    drain_until: Option<Instant>,
 }
 
 impl Worker {
@@ -135,27 +135,27 @@ impl Worker {
     ///
     /// # Errors
     /// The system's, when there are too many descriptors.
-    pub fn new(equipment: Equipment) -> io::Result<Worker> {
+    pub fn new(setup: Setup) -> io::Result<Worker> {
         let epoll = Epoll::new()?;
         let now = Instant::now();
-        let moment = Moment { turn: 0, now: SystemTime::now() };
-        if let Some(listener) = &equipment.listener {
+        let moment = Now { turn: 0, now: SystemTime::now() };
+        if let Some(listener) = &setup.listener {
             epoll.add(&**listener, LISTENER, Interest::ReadableExclusive)?;
         }
-        epoll.add(equipment.crew.member(equipment.index).bell(), BELL, Interest::Readable)?;
-        if let Some(signals) = &equipment.signals {
+        epoll.add(setup.workers.peer(setup.index).waker(), WAKER, Interest::Readable)?;
+        if let Some(signals) = &setup.signals {
             epoll.add(signals, SIGNALS, Interest::Readable)?;
         }
-        let mut log = equipment.logs_access.then(|| AccessLog::new(equipment.log_file.clone()));
+        let mut log = setup.logs_access.then(|| AccessLog::new(setup.log_file.clone()));
         if let Some(log) = &mut log {
             log.set_time(moment.now);
         }
-        let site = Site::new(equipment.root.clone(), equipment.policy.clone());
+        let site = Site::new(setup.root.clone(), setup.policy.clone());
         Ok(Worker {
-            equipment,
+            setup,
             epoll,
             site,
-            seats: Slab::new(),
+            slots: Slab::new(),
             timers: Timers::new(now),
             log,
             preamble: Preamble::new(moment.seconds()),
@@ -163,12 +163,12 @@ impl Worker {
             output: Output::default(),
             arena: Vec::with_capacity(ARENA),
             happened: Vec::new(),
-            newcomers: Vec::new(),
+            waiting: Vec::new(),
             moment,
             now,
             accepts_again: None,
             ends: None,
-            late_until: None,
+            drain_until: None,
         })
     }
 
@@ -180,10 +180,10 @@ impl Worker {
         let mut events = Events::with_capacity(EVENTS);
         let mut due = Vec::new();
         loop {
-            self.epoll.wait(&mut events, self.patience())?;
+            self.epoll.wait(&mut events, self.wait_timeout())?;
             self.begin_turn();
             #[cfg(debug_assertions)]
-            assert!(!self.equipment.panics, "a trial");
+            assert!(!self.setup.panics, "a trial");
             self.read_all(&events);
             self.answer_all();
             self.make_room();
@@ -198,31 +198,32 @@ impl Worker {
     }
 
     /// Milliseconds that may pass before something is to be done without an event; -1 for any.
-    fn patience(&self) -> i32 {
-        if !self.newcomers.is_empty()
-            || self.has_late_ended() && self.seats.iter().any(|(_, seat)| seat.connection.is_idle())
+    fn wait_timeout(&self) -> i32 {
+        if !self.waiting.is_empty()
+            || self.has_drained() && self.slots.iter().any(|(_, slot)| slot.connection.is_idle())
         {
             return 0;
         }
-        let mut patience = self.timers.next_after(self.now);
-        let late_until = self.late_until.filter(|&end| end > self.now);
-        for end in [self.accepts_again, late_until, self.ends].into_iter().flatten() {
+        let mut wait_timeout = self.timers.next_after(self.now);
+        let drain_until = self.drain_until.filter(|&end| end > self.now);
+        for end in [self.accepts_again, drain_until, self.ends].into_iter().flatten() {
             let left = end.saturating_duration_since(self.now);
-            patience = Some(patience.map_or(left, |patience| patience.min(left)));
+            wait_timeout = Some(wait_timeout.map_or(left, |wait_timeout| wait_timeout.min(left)));
         }
         // Rounded up, or the last millisecond would be spent going round.
-        patience.map_or(-1, |patience| i32::try_from(patience.as_millis() + 1).unwrap_or(i32::MAX))
+        wait_timeout
+            .map_or(-1, |wait_timeout| i32::try_from(wait_timeout.as_millis() + 1).unwrap_or(i32::MAX))
     }
 
     /// Whether the server stops and nothing more is waited for on connections that are idle.
-    fn has_late_ended(&self) -> bool {
-        self.late_until.is_some_and(|end| end <= self.now)
+    fn has_drained(&self) -> bool {
+        self.drain_until.is_some_and(|end| end <= self.now)
     }
 
     fn begin_turn(&mut self) {
         let second = self.moment.seconds();
         self.now = Instant::now();
-        self.moment = Moment { turn: self.moment.turn + 1, now: SystemTime::now() };
+        self.moment = Now { turn: self.moment.turn + 1, now: SystemTime::now() };
         if self.moment.seconds() != second {
             self.preamble = Preamble::new(self.moment.seconds());
             if let Some(log) = &mut self.log {
@@ -234,11 +235,11 @@ impl Worker {
 
     /// Reads what is ready everywhere and answers nothing yet.
     fn read_all(&mut self, events: &Events) {
-        self.admit_newcomers();
+        self.admit_waiting();
         for token in events.tokens() {
             match token {
                 LISTENER => self.accept(ACCEPTED),
-                BELL => self.hear(),
+                WAKER => self.on_wake(),
                 SIGNALS => self.obey(),
                 token => self.read(token as usize),
             }
@@ -248,43 +249,43 @@ impl Worker {
         }
     }
 
-    fn hear(&mut self) {
-        let crew = Arc::clone(&self.equipment.crew);
-        let member = crew.member(self.equipment.index);
+    fn on_wake(&mut self) {
+        let workers = Arc::clone(&self.setup.workers);
+        let peer = workers.peer(self.setup.index);
         // Silenced first: what is put there from now on rings again.
-        member.bell().silence();
-        for guest in member.take_given() {
-            self.admit(guest);
+        peer.waker().drain();
+        for incoming in peer.take_given() {
+            self.admit(incoming);
         }
-        for (token, cold) in member.take_fetched() {
-            // Who asked for it may have left, and somebody else have the same seat.
+        for (token, cold) in peer.take_fetched() {
+            // Who asked for it may have left, and somebody else have the same slot.
             if cold.strong_count() > 0
-                && let Some(seat) = self.seats.get_mut(token)
+                && let Some(slot) = self.slots.get_mut(token)
             {
-                seat.fetching = None;
+                slot.fetching = None;
                 self.happened.push((token, Happened::Room));
             }
         }
-        if crew.is_stopping() && self.ends.is_none() {
+        if workers.is_stopping() && self.ends.is_none() {
             self.begin_to_stop();
         }
     }
 
     fn obey(&mut self) {
-        while let Some(signal) = self.equipment.signals.as_mut().and_then(Signals::take) {
+        while let Some(signal) = self.setup.signals.as_mut().and_then(Signals::take) {
             match signal {
-                Signal::Reopen => self.equipment.log_file.reopen(),
-                Signal::Stop if self.equipment.crew.is_stopping() => {
+                Signal::Reopen => self.setup.log_file.reopen(),
+                Signal::Stop if self.setup.workers.is_stopping() => {
                     log::warn!("stopped at once by a second signal");
                     std::process::exit(1);
                 }
-                Signal::Stop => self.equipment.crew.stop(),
+                Signal::Stop => self.setup.workers.stop(),
             }
         }
     }
 
     fn read(&mut self, token: usize) {
-        match self.seats.get(token).map(|seat| seat.connection.interest()) {
+        match self.slots.get(token).map(|slot| slot.connection.interest()) {
             Some(Interest::Writable) => self.happened.push((token, Happened::Room)),
             // It waits for the disk: what epoll has to say then is that the client is gone.
             Some(Interest::Nothing) => {
@@ -298,14 +299,14 @@ impl Worker {
     /// Receives into the arena. When that is full the rest waits for the next turn: epoll will say so again.
     fn receive(&mut self, token: usize) {
         let start = self.arena.len();
-        let is_new = self.seats[token].watched.is_none();
+        let is_new = self.slots[token].watched.is_none();
         let happened = if self.arena.capacity() - start < RECEIVED {
             if !is_new {
                 return;
             }
             Happened::Room
         } else {
-            match self.seats[token].connection.socket().receive(&mut self.arena, RECEIVED) {
+            match self.slots[token].connection.socket().receive(&mut self.arena, RECEIVED) {
                 Ok(0) => Happened::End,
                 Ok(count) => Happened::Received(start..start + count),
                 // A new connection is to be seen to even if it has said nothing.
@@ -325,7 +326,7 @@ impl Worker {
         let (later, sooner) = happened.split_at(first);
         for (token, happened) in sooner.iter().chain(later) {
             has_received |= matches!(happened, Happened::Received(_));
-            self.live(*token, |connection, turn, arena| {
+            self.with_connection(*token, |connection, turn, arena| {
                 let arrival = match happened {
                     Happened::Received(range) => Arrival::Bytes(&arena[range.clone()]),
                     Happened::Room => Arrival::Room,
@@ -337,14 +338,14 @@ impl Worker {
         }
         self.happened = happened;
         self.happened.clear();
-        if self.has_late_ended() && !has_received {
-            self.let_go();
+        if self.has_drained() && !has_received {
+            self.stop_listening();
             self.close_where(Connection::is_idle);
         }
     }
 
     /// Lets a connection act, and arranges what follows from its state.
-    fn live(&mut self, token: usize, act: impl FnOnce(&mut Connection, &mut Turn, &[u8])) {
+    fn with_connection(&mut self, token: usize, act: impl FnOnce(&mut Connection, &mut Turn, &[u8])) {
         let mut turn = Turn {
             site: &mut self.site,
             moment: self.moment,
@@ -356,38 +357,38 @@ impl Worker {
             log: self.log.as_mut(),
             is_stopping: self.ends.is_some(),
         };
-        let Some(seat) = self.seats.get_mut(token) else { return };
-        act(&mut seat.connection, &mut turn, &self.arena);
-        if seat.connection.closed().is_some() {
-            return self.unseat(token);
+        let Some(slot) = self.slots.get_mut(token) else { return };
+        act(&mut slot.connection, &mut turn, &self.arena);
+        if slot.connection.closed().is_some() {
+            return self.remove(token);
         }
-        if seat.watched.is_none() && seat.connection.is_idle() && self.ends.is_none() {
-            let crew = Arc::clone(&self.equipment.crew);
-            if let Some(member) = crew.less_busy(self.equipment.index) {
-                return self.give_away(token, member);
+        if slot.watched.is_none() && slot.connection.is_idle() && self.ends.is_none() {
+            let workers = Arc::clone(&self.setup.workers);
+            if let Some(peer) = workers.less_busy(self.setup.index) {
+                return self.give_away(token, peer);
             }
         }
-        self.arrange(token);
+        self.update_interest(token);
     }
 
     /// Gives a connection to a worker that has fewer of them.
-    fn give_away(&mut self, token: usize, member: &Member) {
-        match member.give(self.seats.remove(token).connection.into_guest()) {
-            Ok(()) => self.count_seats(),
-            Err(guest) => {
-                let token = self.seats.insert(Seat::new(Connection::from_guest(guest, self.now)));
-                self.arrange(token);
+    fn give_away(&mut self, token: usize, peer: &Peer) {
+        match peer.give(self.slots.remove(token).connection.into_incoming()) {
+            Ok(()) => self.count_connections(),
+            Err(incoming) => {
+                let token = self.slots.insert(Slot::new(Connection::from_incoming(incoming, self.now)));
+                self.update_interest(token);
             }
         }
     }
 
     /// Makes epoll and the timers fit the state.
-    fn arrange(&mut self, token: usize) {
-        let Some(seat) = self.seats.get_mut(token) else { return };
-        let interest = seat.connection.interest();
-        if seat.watched != Some(interest) {
-            let socket = seat.connection.socket().as_fd();
-            let result = match seat.watched {
+    fn update_interest(&mut self, token: usize) {
+        let Some(slot) = self.slots.get_mut(token) else { return };
+        let interest = slot.connection.interest();
+        if slot.watched != Some(interest) {
+            let socket = slot.connection.socket().as_fd();
+            let result = match slot.watched {
                 None => self.epoll.add(socket, token as u64, interest),
                 Some(_) => self.epoll.modify(socket, token as u64, interest),
             };
@@ -395,38 +396,40 @@ impl Worker {
                 log::warn!("a connection is closed because it cannot be watched: {error}");
                 return self.break_off(token, &error);
             }
-            seat.watched = Some(interest);
+            slot.watched = Some(interest);
         }
-        if seat.fetching.is_none()
-            && let Some(cold) = seat.connection.cold().map(Arc::new)
+        if slot.fetching.is_none()
+            && let Some(cold) = slot.connection.cold().map(Arc::new)
         {
-            let (crew, index) = (Arc::clone(&self.equipment.crew), self.equipment.index);
+            let (workers, index) = (Arc::clone(&self.setup.workers), self.setup.index);
             let asked = Arc::downgrade(&cold);
-            self.equipment.disk.fetch(&cold, move || crew.member(index).tell_fetched(token, asked));
-            seat.fetching = Some(cold);
+            self.setup.disk.fetch(&cold, move || workers.peer(index).tell_fetched(token, asked));
+            slot.fetching = Some(cold);
         }
-        if let Some(deadline) = seat.connection.deadline(&self.equipment.timeouts)
-            && seat.look.is_none_or(|look| deadline < look)
+        if let Some(deadline) = slot.connection.deadline(&self.setup.timeouts)
+            && slot.look.is_none_or(|look| deadline < look)
         {
-            seat.look = Some(self.timers.add(token as u32, deadline));
+            slot.look = Some(self.timers.add(token as u32, deadline));
         }
     }
 
     /// Ends a connection that cannot go on for want of something in the server.
     fn break_off(&mut self, token: usize, error: &io::Error) {
-        self.live(token, |connection, turn, _| connection.close(Reason::Broken(error.kind()), turn));
+        self.with_connection(token, |connection, turn, _| {
+            connection.close(Reason::Broken(error.kind()), turn)
+        });
     }
 
-    fn unseat(&mut self, token: usize) {
-        let connection = self.seats.remove(token).connection;
-        if connection.is_welcome() {
-            self.equipment.gate.leave(connection.client());
+    fn remove(&mut self, token: usize) {
+        let connection = self.slots.remove(token).connection;
+        if connection.is_admitted() {
+            self.setup.limits.release(connection.client());
         }
-        self.count_seats();
+        self.count_connections();
     }
 
-    fn count_seats(&self) {
-        self.equipment.crew.member(self.equipment.index).set_connections(self.seats.len());
+    fn count_connections(&self) {
+        self.setup.workers.peer(self.setup.index).set_connections(self.slots.len());
     }
 
     /// Looks at the connections whose time may be over.
@@ -434,27 +437,27 @@ impl Worker {
         self.timers.take_due(self.now, due);
         for token in due.drain(..) {
             let token = token as usize;
-            let Some(seat) = self.seats.get_mut(token) else { continue };
+            let Some(slot) = self.slots.get_mut(token) else { continue };
             // A hint of an earlier connection with the same number comes before the look that is due.
-            if seat.look.is_none_or(|look| look > self.now) {
+            if slot.look.is_none_or(|look| look > self.now) {
                 continue;
             }
-            seat.look = None;
-            let timeouts = self.equipment.timeouts;
-            match seat.connection.deadline(&timeouts) {
+            slot.look = None;
+            let timeouts = self.setup.timeouts;
+            match slot.connection.deadline(&timeouts) {
                 Some(deadline) if deadline <= self.now => {
-                    self.live(token, |connection, turn, _| connection.expire(&timeouts, turn))
+                    self.with_connection(token, |connection, turn, _| connection.expire(&timeouts, turn))
                 }
-                _ => self.arrange(token),
+                _ => self.update_interest(token),
             }
         }
     }
 
     fn close_where(&mut self, condition: impl Fn(&Connection) -> bool) {
-        let chosen = self.seats.iter().filter(|(_, seat)| condition(&seat.connection));
+        let chosen = self.slots.iter().filter(|(_, slot)| condition(&slot.connection));
         let tokens: Vec<usize> = chosen.map(|(token, _)| token).collect();
         for token in tokens {
-            self.live(token, |connection, turn, _| connection.close(Reason::Stopped, turn));
+            self.with_connection(token, |connection, turn, _| connection.close(Reason::Stopped, turn));
         }
     }
 
@@ -466,10 +469,10 @@ impl Worker {
                 log.flush();
             }
         }
-        self.seats.is_empty()
-            && self.newcomers.is_empty()
-            && self.equipment.listener.is_none()
-            && self.equipment.crew.member(self.equipment.index).stop_taking()
+        self.slots.is_empty()
+            && self.waiting.is_empty()
+            && self.setup.listener.is_none()
+            && self.setup.workers.peer(self.setup.index).stop_taking()
     }
 }
 

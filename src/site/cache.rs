@@ -16,11 +16,11 @@ use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::clock::Clock;
+use super::clock_cache::ClockCache;
 use super::cold::{Cold, Fetched, Names, is_cold};
 use super::file::{Content, Opened, Variant};
 use super::resolve::{self, Root};
-use super::{Moment, Policy};
+use super::{Now, Policy};
 use crate::http::encoding::{Coding, SIDECARS};
 use crate::http::status::Status;
 use crate::http::target::{self, Path};
@@ -90,15 +90,15 @@ struct Directory {
 }
 
 impl Directory {
-    fn new(name: CString, moment: &Moment) -> Directory {
+    fn new(name: CString, now: &Now) -> Directory {
         let seen = Cell::new(file::stat(&name).ok());
-        Directory { name, looked: Cell::new(moment.seconds()), seen }
+        Directory { name, looked: Cell::new(now.seconds()), seen }
     }
 
     /// How it was a second ago at most.
-    fn look(&self, moment: &Moment) -> Option<Metadata> {
-        if moment.seconds() >= self.looked.get() + NEIGHBOURS_SECONDS {
-            self.looked.set(moment.seconds());
+    fn look(&self, now: &Now) -> Option<Metadata> {
+        if now.seconds() >= self.looked.get() + NEIGHBOURS_SECONDS {
+            self.looked.set(now.seconds());
             self.seen.set(file::stat(&self.name).ok());
         }
         self.seen.get()
@@ -118,22 +118,16 @@ struct Entry {
 }
 
 impl Entry {
-    fn of(resource: Resource, watches: Vec<Watch>, moment: &Moment) -> Entry {
-        Entry {
-            resource: Rc::new(resource),
-            watches,
-            neighbours: None,
-            checked: moment.turn,
-            is_settled: true,
-        }
+    fn of(resource: Resource, watches: Vec<Watch>, now: &Now) -> Entry {
+        Entry { resource: Rc::new(resource), watches, neighbours: None, checked: now.turn, is_settled: true }
     }
 
     /// Whether it is true in this turn; looks when it has not looked yet.
     ///
     /// # Errors
     /// As [`Watch::holds`].
-    fn is_current(&mut self, moment: &Moment, names: &Names, fetched: Fetched) -> io::Result<bool> {
-        if self.checked == moment.turn {
+    fn is_current(&mut self, now: &Now, names: &Names, fetched: Fetched) -> io::Result<bool> {
+        if self.checked == now.turn {
             return Ok(true);
         }
         if !self.is_settled {
@@ -144,10 +138,10 @@ impl Entry {
                 return Ok(false);
             }
         }
-        if self.neighbours.as_ref().is_some_and(|(directory, seen)| directory.look(moment) != *seen) {
+        if self.neighbours.as_ref().is_some_and(|(directory, seen)| directory.look(now) != *seen) {
             return Ok(false);
         }
-        self.checked = moment.turn;
+        self.checked = now.turn;
         Ok(true)
     }
 
@@ -174,9 +168,9 @@ impl Entry {
 pub struct Cache {
     root: Root,
     policy: Policy,
-    found: Clock<Entry>,
-    missing: Clock<Entry>,
-    directories: Clock<Rc<Directory>>,
+    found: ClockCache<Entry>,
+    missing: ClockCache<Entry>,
+    directories: ClockCache<Rc<Directory>>,
     names: Names,
     /// What an open file weighs, so that the bound in bytes bounds descriptors too.
     descriptor_bytes: usize,
@@ -185,22 +179,22 @@ pub struct Cache {
 impl Cache {
     /// An empty cache of the files beneath `root`.
     pub fn new(root: Root, policy: Policy) -> Cache {
-        let found = Clock::new(policy.cache_bytes);
-        let missing = Clock::new(policy.cache_bytes / MISSING_SHARE);
+        let found = ClockCache::new(policy.cache_bytes);
+        let missing = ClockCache::new(policy.cache_bytes / MISSING_SHARE);
         let descriptor_bytes = policy.cache_bytes / policy.cache_descriptors.max(1);
-        let (directories, names) = (Clock::new(DIRECTORIES), Names::default());
+        let (directories, names) = (ClockCache::new(DIRECTORIES), Names::default());
         Cache { root, policy, found, missing, directories, names, descriptor_bytes }
     }
 
-    /// What a path leads to at this moment. What was `fetched` is not asked for again.
+    /// What a path leads to at this now. What was `fetched` is not asked for again.
     ///
     /// # Errors
     /// [`Unready`].
-    pub fn find(&mut self, path: &Path, moment: &Moment, fetched: Fetched) -> Result<Rc<Resource>, Unready> {
+    pub fn find(&mut self, path: &Path, now: &Now, fetched: Fetched) -> Result<Rc<Resource>, Unready> {
         let key = path.as_bytes();
         for kept in [&mut self.found, &mut self.missing] {
             if let Some(entry) = kept.get_mut(key) {
-                match entry.is_current(moment, &self.names, fetched) {
+                match entry.is_current(now, &self.names, fetched) {
                     Ok(true) => return Ok(Rc::clone(&entry.resource)),
                     Ok(false) => {}
                     Err(_) => return Err(Unready::Cold(entry.names())),
@@ -209,7 +203,7 @@ impl Cache {
                 break;
             }
         }
-        let entry = self.load(path, moment, fetched)?;
+        let entry = self.load(path, now, fetched)?;
         let resource = Rc::clone(&entry.resource);
         let weight = entry.weight(self.descriptor_bytes) + key.len();
         match *resource {
@@ -219,7 +213,7 @@ impl Cache {
         Ok(resource)
     }
 
-    fn load(&mut self, path: &Path, moment: &Moment, fetched: Fetched) -> Result<Entry, Unready> {
+    fn load(&mut self, path: &Path, now: &Now, fetched: Fetched) -> Result<Entry, Unready> {
         let name = resolve::file_name(path);
         let whole = self.root.name(&name, "")?;
         let seen = match self.names.look_up(&whole, fetched) {
@@ -228,15 +222,15 @@ impl Cache {
             // What is missing behind a symlink that leads out is nobody's business: the kernel has the word.
             Err(error) if resolve::is_absence(&error) => match self.root.open_file(&name, "") {
                 Err(error) if resolve::is_absence(&error) => {
-                    return Ok(Entry::of(Resource::Missing, vec![Watch { name: whole, seen: None }], moment));
+                    return Ok(Entry::of(Resource::Missing, vec![Watch { name: whole, seen: None }], now));
                 }
                 Err(error) => return Err(error.into()),
-                Ok(_) => return self.load_file(&name, whole, moment, fetched), // it has just appeared
+                Ok(_) => return self.load_file(&name, whole, now, fetched), // it has just appeared
             },
             Err(error) => return Err(error.into()),
         };
         match seen.kind {
-            Kind::Regular => self.load_file(&name, whole, moment, fetched),
+            Kind::Regular => self.load_file(&name, whole, now, fetched),
             Kind::Directory if !path.is_directory() => {
                 self.root.see_directory(&name)?;
                 let last = path.segments().last().unwrap_or_default();
@@ -244,7 +238,7 @@ impl Cache {
                 target::encode_segment(last, &mut location);
                 location.push(b'/');
                 let watch = Watch { name: whole, seen: Some(seen) };
-                Ok(Entry::of(Resource::Directory(location), vec![watch], moment))
+                Ok(Entry::of(Resource::Directory(location), vec![watch], now))
             }
             _ => Err(Unready::Refused(Status::NotFound)),
         }
@@ -254,12 +248,12 @@ impl Cache {
         &mut self,
         name: &[u8],
         whole: CString,
-        moment: &Moment,
+        now: &Now,
         fetched: Fetched,
     ) -> Result<Entry, Unready> {
         // Looked at before the files in it: what appears in between is then seen the next time.
         let neighbours = match self.policy.precompressed {
-            true => Some(self.directory_of(name, moment)?),
+            true => Some(self.directory_of(name, now)?),
             false => None,
         };
         let (file, metadata) = self.root.open_file(name, "")?;
@@ -281,8 +275,7 @@ impl Cache {
         let mut variants = Vec::with_capacity(opened.len());
         for opened in opened {
             let coding = opened.coding;
-            let (variant, metadata) =
-                opened.into_variant(name, varies, &self.policy.cache_control, moment)?;
+            let (variant, metadata) = opened.into_variant(name, varies, &self.policy.cache_control, now)?;
             let name = match coding {
                 Coding::Identity => whole.clone(),
                 _ => self.root.name(name, coding.suffix())?,
@@ -291,27 +284,23 @@ impl Cache {
             variants.push(variant);
         }
         let times = watches.iter().map(|watch| watch.seen).chain(neighbours.as_ref().map(|(_, seen)| *seen));
-        let is_settled = is_certain && times.flatten().all(|metadata| moment.is_settled(&metadata));
-        let entry = Entry::of(Resource::File(variants), watches, moment);
+        let is_settled = is_certain && times.flatten().all(|metadata| now.is_settled(&metadata));
+        let entry = Entry::of(Resource::File(variants), watches, now);
         Ok(Entry { neighbours, is_settled, ..entry })
     }
 
     /// The directory of a file, and how it is now or was lately.
-    fn directory_of(
-        &mut self,
-        name: &[u8],
-        moment: &Moment,
-    ) -> io::Result<(Rc<Directory>, Option<Metadata>)> {
+    fn directory_of(&mut self, name: &[u8], now: &Now) -> io::Result<(Rc<Directory>, Option<Metadata>)> {
         let key = &name[..memchr::memrchr(b'/', name).unwrap_or(0)];
         let directory = match self.directories.get_mut(key) {
             Some(directory) => Rc::clone(directory),
             None => {
-                let directory = Rc::new(Directory::new(self.root.name(key, "")?, moment));
+                let directory = Rc::new(Directory::new(self.root.name(key, "")?, now));
                 self.directories.insert(key, Rc::clone(&directory), 1);
                 directory
             }
         };
-        let seen = directory.look(moment);
+        let seen = directory.look(now);
         Ok((directory, seen))
     }
 
@@ -374,7 +363,7 @@ mod tests {
             let mut cache = cache(root.path());
             let path = Target::parse(b"/a").unwrap().path;
             let mut find =
-                |turn| cache.find(&path, &Moment { turn, now: SystemTime::now() + age }, ALL).unwrap();
+                |turn| cache.find(&path, &Now { turn, now: SystemTime::now() + age }, ALL).unwrap();
             let (first, second, third) = (find(1), find(1), find(2));
             assert!(Rc::ptr_eq(&first, &second), "one look serves a turn");
             assert_eq!(Rc::ptr_eq(&second, &third), is_kept, "{age:?}");
@@ -385,11 +374,11 @@ mod tests {
     fn what_is_missing_is_kept_apart() {
         let root = tempfile::tempdir().unwrap();
         let mut cache = cache(root.path());
-        let moment = Moment { turn: 1, now: SystemTime::now() };
+        let now = Now { turn: 1, now: SystemTime::now() };
         std::fs::write(root.path().join("a"), "a").unwrap();
         let mut find = |target: &str| {
             let path = Target::parse(target.as_bytes()).unwrap().path;
-            cache.find(&path, &moment, ALL).unwrap()
+            cache.find(&path, &now, ALL).unwrap()
         };
         let first = find("/a");
         for number in 0..10_000 {

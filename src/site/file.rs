@@ -17,7 +17,7 @@ use std::rc::Rc;
 
 use xxhash_rust::xxh3::{Xxh3, xxh3_128, xxh3_128_with_seed};
 
-use super::Moment;
+use super::Now;
 use super::open_file::OpenFile;
 use crate::http::encoding::Coding;
 use crate::http::validators::{EntityTag, Validators};
@@ -122,7 +122,7 @@ pub struct Variant {
     pub coding: Coding,
     /// Without its quotes.
     pub tag: Vec<u8>,
-    /// Seconds since 1970, never later than the moment of reading (RFC 9110 section 8.8.2.1).
+    /// Seconds since 1970, never later than the now of reading (RFC 9110 section 8.8.2.1).
     pub last_modified: u64,
     /// The type of the file without its coding.
     pub media_type: &'static str,
@@ -138,8 +138,8 @@ impl Variant {
     }
 
     /// What stands between several ranges: nobody can have written it into the file beforehand.
-    pub fn boundary(&self, moment: &Moment) -> String {
-        format!("{:032x}", xxh3_128_with_seed(&self.tag, moment.nanoseconds() as u64))
+    pub fn boundary(&self, now: &Now) -> String {
+        format!("{:032x}", xxh3_128_with_seed(&self.tag, now.nanoseconds() as u64))
     }
 }
 
@@ -176,15 +176,15 @@ impl Opened {
         name: &[u8],
         varies: bool,
         cache_control: &str,
-        moment: &Moment,
+        now: &Now,
     ) -> io::Result<(Variant, Metadata)> {
         let (content, metadata) = read(self.file, self.metadata)?;
-        let mut tag = tag(&content, &metadata, moment)?;
+        let mut tag = tag(&content, &metadata, now)?;
         if self.coding != Coding::Identity {
             tag.extend(["-", self.coding.token()]);
         }
         let modified = u64::try_from(metadata.modified.seconds).unwrap_or(0);
-        let last_modified = modified.min(moment.seconds());
+        let last_modified = modified.min(now.seconds());
         let quoted = format!("\"{tag}\"");
         let date = date::format(last_modified);
         let mut repeated = vec![("ETag", quoted.as_bytes()), ("Cache-Control", cache_control.as_bytes())];
@@ -222,7 +222,7 @@ fn read(file: File, opened: Metadata) -> io::Result<(Content, Metadata)> {
     Ok((Content::File(OpenFile::new(file, before.size)), before))
 }
 
-fn tag(content: &Content, metadata: &Metadata, moment: &Moment) -> io::Result<String> {
+fn tag(content: &Content, metadata: &Metadata, now: &Now) -> io::Result<String> {
     let open = match content {
         Content::Memory(bytes) => return Ok(format!("{:032x}", xxh3_128(bytes))),
         Content::File(open) => open,
@@ -233,7 +233,7 @@ fn tag(content: &Content, metadata: &Metadata, moment: &Moment) -> io::Result<St
     let times = if says_nothing(metadata) { metadata.changed } else { metadata.modified };
     let Timestamp { seconds, nanoseconds } = times;
     let tag = format!("{:x}-{seconds:x}-{nanoseconds:x}", open.length());
-    Ok(if moment.is_settled(metadata) { tag } else { format!("{tag}-{:x}", moment.nanoseconds()) })
+    Ok(if now.is_settled(metadata) { tag } else { format!("{tag}-{:x}", now.nanoseconds()) })
 }
 
 /// Whether the modification time is one that builders of images set, the same for all versions.

@@ -4,7 +4,7 @@
 //! word is a file. Nothing here knows of sockets.
 
 pub mod cache;
-mod clock;
+mod clock_cache;
 pub mod cold;
 pub mod error_page;
 pub mod file;
@@ -44,14 +44,14 @@ pub struct Policy {
 
 /// A turn of the loop, and when it is.
 #[derive(Clone, Copy, Debug)]
-pub struct Moment {
+pub struct Now {
     /// Counts the turns: all requests of one turn had arrived before it looked at any file.
     pub turn: u64,
     /// Time of day.
     pub now: SystemTime,
 }
 
-impl Moment {
+impl Now {
     /// Two changes of a file closer than this may bear the same time: a tick of the slowest kernel clock
     /// (10 ms), twice.
     const TICK: Duration = Duration::from_millis(20);
@@ -75,7 +75,7 @@ impl Moment {
     /// Whether the file was changed so long ago that a further change bears another time.
     pub fn is_settled(&self, metadata: &Metadata) -> bool {
         let changed = metadata.changed;
-        let tick = if changed.nanoseconds == 0 { Moment::COARSE_TICK } else { Moment::TICK };
+        let tick = if changed.nanoseconds == 0 { Now::COARSE_TICK } else { Now::TICK };
         let changed = Duration::new(u64::try_from(changed.seconds).unwrap_or(0), changed.nanoseconds);
         self.since_1970().checked_sub(changed).is_some_and(|age| age > tick)
     }
@@ -123,8 +123,8 @@ impl Site {
     ///
     /// # Errors
     /// What has to be fetched before there is one.
-    pub fn answer(&mut self, request: &Request, moment: &Moment, fetched: Fetched) -> Result<Response, Cold> {
-        let response = match self.respond(request, moment, fetched) {
+    pub fn answer(&mut self, request: &Request, now: &Now, fetched: Fetched) -> Result<Response, Cold> {
+        let response = match self.respond(request, now, fetched) {
             Ok(response) => response,
             Err(Unready::Refused(status)) => self.refuse(status),
             Err(Unready::Cold(cold)) => return Err(cold),
@@ -137,13 +137,13 @@ impl Site {
         Response { status, representation: self.errors.page(status), part: Part::Whole, with_content: true }
     }
 
-    fn respond(&mut self, request: &Request, moment: &Moment, fetched: Fetched) -> Result<Response, Unready> {
+    fn respond(&mut self, request: &Request, now: &Now, fetched: Fetched) -> Result<Response, Unready> {
         check_method(request).and_then(|()| check_expectation(request)).map_err(Unready::Refused)?;
         let target = Target::parse(request.target).map_err(|error| Unready::Refused(error.status()))?;
         if resolve::is_hidden(&target.path) {
             return Err(Unready::Refused(Status::NotFound));
         }
-        let resource = self.cache.find(&target.path, moment, fetched)?;
+        let resource = self.cache.find(&target.path, now, fetched)?;
         let variants = match &*resource {
             Resource::File(variants) => variants,
             Resource::Directory(location) => return Ok(redirect(location, target.query)),
@@ -167,7 +167,7 @@ impl Site {
                 success(Status::Ok, variant, Part::Whole)
             }
             Selection::Several(ranges) => {
-                let parts = Multipart::new(&variant.boundary(moment), variant.media_type, ranges, length);
+                let parts = Multipart::new(&variant.boundary(now), variant.media_type, ranges, length);
                 success(Status::PartialContent, variant, Part::Several(parts))
             }
             Selection::Unsatisfiable => {
@@ -248,8 +248,8 @@ mod tests {
             let changed = Timestamp { seconds, nanoseconds };
             let metadata =
                 Metadata { kind: Kind::Regular, device: 0, inode: 0, size: 0, modified: changed, changed };
-            let moment = Moment { turn: 0, now: UNIX_EPOCH + Duration::from_nanos(now_nanoseconds) };
-            assert_eq!(moment.is_settled(&metadata), expected, "{changed:?} at {now_nanoseconds}");
+            let now = Now { turn: 0, now: UNIX_EPOCH + Duration::from_nanos(now_nanoseconds) };
+            assert_eq!(now.is_settled(&metadata), expected, "{changed:?} at {now_nanoseconds}");
         }
     }
 }

@@ -6,13 +6,14 @@
 
 pub mod epoll;
 pub mod file;
-pub mod keeper;
+pub mod log_opener;
 pub mod open;
 pub mod page_cache;
 pub mod sandbox;
 pub mod signal;
 pub mod socket;
 pub mod user;
+pub mod waker;
 
 use std::io;
 

@@ -4,7 +4,7 @@ use super::{Connection, Fetching, ReadingHead, State, Turn};
 use crate::http::response;
 use crate::http::status::Status;
 use crate::server::access_log::Line;
-use crate::server::exchange::{self, Then};
+use crate::server::exchange::{self, Next};
 use crate::server::input::Input;
 use crate::site::Response;
 use crate::site::cold::Fetched;
@@ -12,7 +12,7 @@ use crate::site::cold::Fetched;
 impl Connection {
     /// Answers the requests that have come, into the lent output. `None` when there is nothing to send: the
     /// state then says what is missing.
-    pub(super) fn answer_requests(&mut self, input: &mut Input, turn: &mut Turn) -> Option<Then> {
+    pub(super) fn answer_requests(&mut self, input: &mut Input, turn: &mut Turn) -> Option<Next> {
         let mut then = None;
         let (mut fetched, mut since) = match &self.state {
             State::Fetching(fetching) => (fetching.fetched.and(&fetching.cold), fetching.since),
@@ -45,9 +45,9 @@ impl Connection {
                     turn.parser.reset();
                     then = Some(exchange.then);
                     match exchange.then {
-                        Then::Read => continue,
+                        Next::Read => continue,
                         // Bytes behind the last request: closing at once would reset the connection.
-                        Then::Close if !input.is_empty() => then = Some(Then::Linger),
+                        Next::Close if !input.is_empty() => then = Some(Next::Linger),
                         _ => {}
                     }
                     return then;
@@ -55,7 +55,7 @@ impl Connection {
                 Ok(None) => break,
                 Err(error) => {
                     self.refuse(error.status(), input, turn);
-                    return Some(Then::Linger);
+                    return Some(Next::Linger);
                 }
             }
         }
@@ -82,14 +82,14 @@ impl Connection {
     /// Says that there is no room, whatever is asked for.
     pub(super) fn turn_away(&mut self, input: &mut Input, turn: &mut Turn) -> bool {
         self.refuse_unseen(Status::ServiceUnavailable, input, turn);
-        self.send(Then::Close, input, turn)
+        self.send(Next::Close, input, turn)
     }
 
     /// Says that it takes too long, and no more.
     pub(super) fn give_up(&mut self, status: Status, turn: &mut Turn) {
         let mut input = Input::new(self.take_held(turn), &[]);
         self.refuse_unseen(status, &input, turn);
-        self.send(Then::Linger, &mut input, turn);
+        self.send(Next::Linger, &mut input, turn);
     }
 
     /// Refuses what nobody looks at; it is read for the log alone.

@@ -8,14 +8,14 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
 
 use crate::site::cold::Cold;
-use crate::sys::signal::Bell;
 use crate::sys::socket::Socket;
+use crate::sys::waker::Waker;
 
 /// How many connections more than another a worker may have before it gives new ones away.
 const IMBALANCE: usize = 1;
 
 /// A connection on its way to a worker.
-pub struct Guest {
+pub struct Incoming {
     /// The socket.
     pub socket: Socket,
     /// Whose it is.
@@ -27,43 +27,43 @@ pub struct Guest {
 }
 
 /// All workers.
-pub struct Crew {
-    members: Vec<Member>,
+pub struct Workers {
+    peers: Vec<Peer>,
     is_stopping: AtomicBool,
 }
 
 /// One worker, as the others see it.
-pub struct Member {
-    bell: Bell,
+pub struct Peer {
+    waker: Waker,
     connections: AtomicUsize,
     /// Connections that others have given to it; `None` once it takes no more.
-    given: Mutex<Option<Vec<Guest>>>,
+    given: Mutex<Option<Vec<Incoming>>>,
     /// Connections of its own for which something was fetched, and what.
     fetched: Mutex<Vec<(usize, Weak<Cold>)>>,
 }
 
-impl Crew {
-    /// A crew of so many workers.
+impl Workers {
+    /// A workers of so many workers.
     ///
     /// # Errors
     /// The system's, when there are too many descriptors.
-    pub fn new(count: usize) -> io::Result<Crew> {
-        let member = || {
+    pub fn new(count: usize) -> io::Result<Workers> {
+        let peer = || {
             let (given, fetched) = (Mutex::new(Some(Vec::new())), Mutex::default());
-            Ok(Member { bell: Bell::new()?, connections: AtomicUsize::new(0), given, fetched })
+            Ok(Peer { waker: Waker::new()?, connections: AtomicUsize::new(0), given, fetched })
         };
-        let members = (0..count).map(|_| member()).collect::<io::Result<Vec<Member>>>()?;
-        Ok(Crew { members, is_stopping: AtomicBool::new(false) })
+        let peers = (0..count).map(|_| peer()).collect::<io::Result<Vec<Peer>>>()?;
+        Ok(Workers { peers, is_stopping: AtomicBool::new(false) })
     }
 
     /// How many workers there are.
     pub fn size(&self) -> usize {
-        self.members.len()
+        self.peers.len()
     }
 
     /// The worker with this number.
-    pub fn member(&self, index: usize) -> &Member {
-        &self.members[index]
+    pub fn peer(&self, index: usize) -> &Peer {
+        &self.peers[index]
     }
 
     /// Whether the workers are to finish.
@@ -74,23 +74,23 @@ impl Crew {
     /// Makes every worker finish.
     pub fn stop(&self) {
         self.is_stopping.store(true, Ordering::Relaxed);
-        for member in &self.members {
-            member.bell.ring();
+        for peer in &self.peers {
+            peer.waker.wake();
         }
     }
 
-    /// Whom a new connection of `own` should go to instead, if anybody.
-    pub fn less_busy(&self, own: usize) -> Option<&Member> {
-        let load = |member: &Member| member.connections.load(Ordering::Relaxed);
-        let least = self.members.iter().min_by_key(|member| load(member))?;
-        (load(least) + IMBALANCE < load(&self.members[own])).then_some(least)
+    /// Whom a new connection of worker `index` should go to instead, if anybody.
+    pub fn less_busy(&self, index: usize) -> Option<&Peer> {
+        let load = |peer: &Peer| peer.connections.load(Ordering::Relaxed);
+        let least = self.peers.iter().min_by_key(|peer| load(peer))?;
+        (load(least) + IMBALANCE < load(&self.peers[index])).then_some(least)
     }
 }
 
-impl Member {
-    /// What rings when something was given or told, or the crew stops.
-    pub fn bell(&self) -> &Bell {
-        &self.bell
+impl Peer {
+    /// What rings when something was given or told, or the workers stops.
+    pub fn waker(&self) -> &Waker {
+        &self.waker
     }
 
     /// Lets the others know how many connections it has.
@@ -99,7 +99,7 @@ impl Member {
     }
 
     /// What was given to it since it last asked.
-    pub fn take_given(&self) -> Vec<Guest> {
+    pub fn take_given(&self) -> Vec<Incoming> {
         lock(&self.given).as_mut().map(std::mem::take).unwrap_or_default()
     }
 
@@ -122,23 +122,23 @@ impl Member {
     ///
     /// # Errors
     /// The connection.
-    pub fn give(&self, guest: Guest) -> Result<(), Guest> {
+    pub fn give(&self, incoming: Incoming) -> Result<(), Incoming> {
         match &mut *lock(&self.given) {
-            Some(given) => given.push(guest),
-            None => return Err(guest),
+            Some(given) => given.push(incoming),
+            None => return Err(incoming),
         }
         self.connections.fetch_add(1, Ordering::Relaxed);
-        self.bell.ring();
+        self.waker.wake();
         Ok(())
     }
 
     /// Tells it that something was fetched for one of its connections.
     pub fn tell_fetched(&self, token: usize, cold: Weak<Cold>) {
         lock(&self.fetched).push((token, cold));
-        self.bell.ring();
+        self.waker.wake();
     }
 }
 
-fn lock<T>(shelf: &Mutex<T>) -> MutexGuard<'_, T> {
-    shelf.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(queue: &Mutex<T>) -> MutexGuard<'_, T> {
+    queue.lock().unwrap_or_else(PoisonError::into_inner)
 }

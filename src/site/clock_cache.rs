@@ -14,7 +14,7 @@ struct Slot<V> {
 }
 
 /// The map. Weights are bytes, or whatever else the capacity is counted in.
-pub struct Clock<V> {
+pub struct ClockCache<V> {
     slots: Vec<Slot<V>>,
     by_key: HashMap<Rc<[u8]>, usize>,
     hand: usize,
@@ -22,10 +22,10 @@ pub struct Clock<V> {
     capacity: usize,
 }
 
-impl<V> Clock<V> {
+impl<V> ClockCache<V> {
     /// An empty map whose weights never exceed `capacity` together.
-    pub fn new(capacity: usize) -> Clock<V> {
-        Clock { slots: Vec::new(), by_key: HashMap::new(), hand: 0, weight: 0, capacity }
+    pub fn new(capacity: usize) -> ClockCache<V> {
+        ClockCache { slots: Vec::new(), by_key: HashMap::new(), hand: 0, weight: 0, capacity }
     }
 
     /// The value of a key, marked as used.
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn what_is_used_outlives_a_scan() {
-        let mut clock = Clock::new(10);
+        let mut clock = ClockCache::new(10);
         for name in [b"a", b"b", b"c"] {
             clock.insert(name, name[0], 1);
         }
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn weights_never_exceed_the_capacity() {
-        let mut clock = Clock::new(100);
+        let mut clock = ClockCache::new(100);
         for number in 0..1000u32 {
             let weight = (number as usize * 37) % 120;
             clock.insert(&number.to_ne_bytes(), number, weight);
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn a_key_has_one_value() {
-        let mut clock = Clock::new(10);
+        let mut clock = ClockCache::new(10);
         clock.insert(b"a", 1, 3);
         clock.insert(b"a", 2, 4);
         assert_eq!((clock.weight, clock.get_mut(b"a").copied()), (4, Some(2)));

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::connection::Timeouts;
-use super::exchange::Then;
+use super::exchange::Next;
 use super::output::Output;
 use crate::sys::socket::Socket;
 
@@ -13,7 +13,7 @@ pub struct Sending {
     /// What is still to be sent.
     pub output: Output,
     /// What follows then.
-    pub then: Then,
+    pub then: Next,
     /// What has come behind the requests that are being answered.
     pub held: Vec<u8>,
     /// Whether it is the disk that it waits for, and not the client.
