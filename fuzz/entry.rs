@@ -17,7 +17,7 @@ use otuserver::http::target::{self, Target};
 use otuserver::http::validators::{self, EntityTag, Validators};
 
 /// What stands on a connection: a head and what follows it.
-pub fn head(bytes: &[u8]) {
+pub(crate) fn head(bytes: &[u8]) {
     let whole = seen(bytes, std::iter::once(bytes.len()));
     assert_eq!(seen(bytes, 0..=bytes.len()), whole, "cut at every byte");
     let Ok(Some(Seen { length, method, target, minor, .. })) = whole else { return };
@@ -38,7 +38,7 @@ pub fn head(bytes: &[u8]) {
 }
 
 /// A request target.
-pub fn target(bytes: &[u8]) {
+pub(crate) fn target(bytes: &[u8]) {
     let _ = Target::parse(bytes);
     // What the parser lets through is what must come out clean.
     let head = [b"GET ", bytes, b" HTTP/1.1\r\nHost: a\r\n\r\n"].concat();
@@ -63,7 +63,7 @@ pub fn target(bytes: &[u8]) {
 }
 
 /// The value of Range (and, behind a line end, further fields).
-pub fn range(bytes: &[u8]) {
+pub(crate) fn range(bytes: &[u8]) {
     for method in ["GET", "HEAD"] {
         let head = [method.as_bytes(), b" / HTTP/1.1\r\nHost: a\r\nRange: ", bytes, b"\r\n\r\n"].concat();
         with_request(&head, |request| {
@@ -94,7 +94,7 @@ pub fn range(bytes: &[u8]) {
 }
 
 /// The lines of Accept-Encoding.
-pub fn accept_encoding(bytes: &[u8]) {
+pub(crate) fn accept_encoding(bytes: &[u8]) {
     let lines: Vec<_> = bytes.split(|&byte| byte == b'\n').map(field::trim).collect();
     if !lines.iter().all(|line| field::is_value(line)) {
         return;
@@ -127,7 +127,7 @@ pub fn accept_encoding(bytes: &[u8]) {
 }
 
 /// A date.
-pub fn date(bytes: &[u8]) {
+pub(crate) fn date(bytes: &[u8]) {
     let Some(seconds) = date::parse(bytes) else { return };
     let text = date::format(seconds);
     assert_eq!(text.len(), date::LENGTH);
@@ -135,7 +135,7 @@ pub fn date(bytes: &[u8]) {
 }
 
 /// Lines of fields, as the ones that make a request conditional.
-pub fn conditional(bytes: &[u8]) {
+pub(crate) fn conditional(bytes: &[u8]) {
     for tag in validators::list(bytes) {
         let text = [if tag.weak { &b"W/\""[..] } else { b"\"" }, tag.opaque, b"\""].concat();
         assert_eq!(EntityTag::parse(&text), Some(tag));

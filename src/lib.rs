@@ -33,5 +33,5 @@
 pub mod config;
 pub mod http;
 pub mod server;
-pub mod site;
-pub mod sys;
+mod site;
+mod sys;

@@ -25,6 +25,7 @@ use super::input::Input;
 use super::output::{Output, Sent};
 use super::progress::Sending;
 use super::workers::Incoming;
+use crate::config::Timeouts;
 use crate::http::framing::{Skipped, Skipper};
 use crate::http::parser::Parser;
 use crate::http::response::Preamble;
@@ -36,27 +37,13 @@ use crate::sys::socket::Socket;
 
 /// How long what a client still sends is discarded after the last response. Closing at once would make the
 /// kernel reset the connection, and the reset can overtake the response (RFC 9112 section 9.6).
-pub const LINGER: Duration = Duration::from_secs(5);
+pub(super) const LINGER: Duration = Duration::from_secs(5);
 
 /// Bytes that a client takes before the kernel may keep more than a little for it.
 const EARNS_QUEUE: u64 = 1024 * 1024;
 
-/// How long a connection may wait for what, and how slow its client may be.
-#[derive(Clone, Copy, Debug)]
-pub struct Timeouts {
-    /// For a head, from its first byte.
-    pub head: Duration,
-    /// For the next request.
-    pub idle: Duration,
-    /// For any progress of a response, and for a body as a whole.
-    pub stall: Duration,
-    /// Bytes a second that a client takes of a response at least, on average after the stall timeout; 0 for
-    /// any.
-    pub min_rate: u32,
-}
-
 /// What a connection needs of its worker to go on.
-pub struct Turn<'a> {
+pub(super) struct Turn<'a> {
     /// Answers requests.
     pub site: &'a mut Site,
     /// Which turn this is.
@@ -79,7 +66,7 @@ pub struct Turn<'a> {
 
 /// Why a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
+pub(super) enum Reason {
     /// As agreed, after a response.
     Done,
     /// The client has ended it.
@@ -128,7 +115,7 @@ struct Fetching {
 
 /// What has happened on the socket.
 #[derive(Clone, Copy, Debug)]
-pub enum Arrival<'a> {
+pub(super) enum Arrival<'a> {
     /// Bytes have come.
     Bytes(&'a [u8]),
     /// There is room to send, or the disk has read.
@@ -141,7 +128,7 @@ pub enum Arrival<'a> {
 
 /// A connection and its state.
 #[derive(Debug)]
-pub struct Connection {
+pub(super) struct Connection {
     socket: Socket,
     client: IpAddr,
     /// Whether there is room for it; if not, it is told so and closed.
@@ -153,38 +140,38 @@ pub struct Connection {
 
 impl Connection {
     /// A connection that has said nothing yet. One that was not let in is told so when it first acts.
-    pub fn from_incoming(incoming: Incoming, now: Instant) -> Connection {
+    pub(super) fn from_incoming(incoming: Incoming, now: Instant) -> Connection {
         let Incoming { socket, client, is_inside, asked: _ } = incoming;
         Connection { socket, client, is_admitted: is_inside, sent: 0, state: State::Idle { since: now } }
     }
 
     /// The socket.
-    pub fn socket(&self) -> &Socket {
+    pub(super) fn socket(&self) -> &Socket {
         &self.socket
     }
 
     /// Whose it is.
-    pub fn client(&self) -> IpAddr {
+    pub(super) fn client(&self) -> IpAddr {
         self.client
     }
 
     /// Whether there is room for it.
-    pub fn is_admitted(&self) -> bool {
+    pub(super) fn is_admitted(&self) -> bool {
         self.is_admitted
     }
 
     /// Gives it away.
-    pub fn into_incoming(self) -> Incoming {
+    pub(super) fn into_incoming(self) -> Incoming {
         Incoming { socket: self.socket, client: self.client, is_inside: self.is_admitted, asked: 0 }
     }
 
     /// Whether it waits for a request of which nothing has come.
-    pub fn is_idle(&self) -> bool {
+    pub(super) fn is_idle(&self) -> bool {
         self.idle_since().is_some()
     }
 
     /// Since when it has waited for a request of which nothing has come.
-    pub fn idle_since(&self) -> Option<Instant> {
+    pub(super) fn idle_since(&self) -> Option<Instant> {
         match self.state {
             State::Idle { since } => Some(since),
             _ => None,
@@ -192,7 +179,7 @@ impl Connection {
     }
 
     /// Why it ended, if it did. The socket is still open: dropping the connection closes it.
-    pub fn closed(&self) -> Option<Reason> {
+    pub(super) fn closed(&self) -> Option<Reason> {
         match self.state {
             State::Closed(reason) => Some(reason),
             _ => None,
@@ -200,7 +187,7 @@ impl Connection {
     }
 
     /// What it waits for.
-    pub fn interest(&self) -> Interest {
+    pub(super) fn interest(&self) -> Interest {
         match &self.state {
             State::Fetching(_) => Interest::Nothing,
             State::Sending(sending) if sending.is_cold => Interest::Nothing,
@@ -210,7 +197,7 @@ impl Connection {
     }
 
     /// When it has waited too long; `None` once it is closed.
-    pub fn deadline(&self, timeouts: &Timeouts) -> Option<Instant> {
+    pub(super) fn deadline(&self, timeouts: &Timeouts) -> Option<Instant> {
         Some(match &self.state {
             State::Idle { since } => *since + timeouts.idle,
             State::ReadingHead(reading) => reading.since + timeouts.head,
@@ -223,7 +210,7 @@ impl Connection {
     }
 
     /// What it waits for the disk to read.
-    pub fn cold(&self) -> Option<Cold> {
+    pub(super) fn cold(&self) -> Option<Cold> {
         match &self.state {
             State::Fetching(fetching) => Some(fetching.cold.clone()),
             State::Sending(sending) if sending.is_cold => sending.output.cold(),
@@ -232,7 +219,7 @@ impl Connection {
     }
 
     /// Ends it. What was promised and not sent is logged as far as it was sent.
-    pub fn close(&mut self, reason: Reason, turn: &mut Turn) {
+    pub(super) fn close(&mut self, reason: Reason, turn: &mut Turn) {
         if let State::Sending(sending) = &mut self.state {
             log_broken(&mut sending.output, turn);
         }
@@ -241,7 +228,7 @@ impl Connection {
 
     /// Its deadline has passed. A client that has begun a request is told so; one that has taken more of a
     /// response than was known goes on.
-    pub fn expire(&mut self, timeouts: &Timeouts, turn: &mut Turn) {
+    pub(super) fn expire(&mut self, timeouts: &Timeouts, turn: &mut Turn) {
         match &mut self.state {
             State::ReadingHead(_) => self.give_up(Status::RequestTimeout, turn),
             State::Fetching(_) => self.give_up(Status::ServiceUnavailable, turn),
@@ -257,7 +244,7 @@ impl Connection {
     }
 
     /// Lives on after something has happened: the whole life of a connection is this loop.
-    pub fn advance(&mut self, arrival: Arrival, turn: &mut Turn) {
+    pub(super) fn advance(&mut self, arrival: Arrival, turn: &mut Turn) {
         let arrived = match arrival {
             Arrival::Bytes(bytes) => bytes,
             Arrival::Room => &[],

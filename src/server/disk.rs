@@ -31,13 +31,13 @@ struct Queue {
 
 /// The pool; a clone is another handle to the same one.
 #[derive(Clone, Default)]
-pub struct Disk(Arc<(Mutex<Queue>, Condvar)>);
+pub(super) struct Disk(Arc<(Mutex<Queue>, Condvar)>);
 
 impl Disk {
     /// Brings it into memory, and calls `done` afterwards, unless `cold` is dropped before its turn comes.
     /// Where no thread can be had, `done` is called at once: the one that needs it then waits for the disk
     /// itself.
-    pub fn fetch(&self, cold: &Arc<Cold>, done: impl FnOnce() + Send + 'static) {
+    pub(super) fn fetch(&self, cold: &Arc<Cold>, done: impl FnOnce() + Send + 'static) {
         let mut queue = self.lock();
         if queue.idle <= queue.jobs.len() && queue.threads < THREADS {
             let disk = self.clone();

@@ -11,11 +11,11 @@ use crate::site::{Now, Response, Site};
 
 /// Bytes of a request body, the lines between its chunks included, that are skipped for the sake of the
 /// connection; after a longer one it is closed.
-pub const MAX_SKIPPED_BODY: u64 = 1024 * 1024;
+pub(super) const MAX_SKIPPED_BODY: u64 = 1024 * 1024;
 
 /// What follows once the responses are sent.
 #[derive(Clone, Copy, Debug)]
-pub enum Next {
+pub(super) enum Next {
     /// The next request.
     Read,
     /// The rest of a body, and then the next request.
@@ -28,13 +28,13 @@ pub enum Next {
 
 impl Next {
     /// Whether nothing more is sent.
-    pub fn is_end(self) -> bool {
+    pub(super) fn is_end(self) -> bool {
         matches!(self, Next::Linger | Next::Close)
     }
 }
 
 /// A request that is answered.
-pub struct Exchange {
+pub(super) struct Exchange {
     /// The response.
     pub response: Response,
     /// What it says of the connection.
@@ -48,7 +48,7 @@ pub struct Exchange {
 ///
 /// # Errors
 /// What has to be fetched before.
-pub fn answer(
+pub(super) fn answer(
     request: &Request,
     site: &mut Site,
     moment: &Now,

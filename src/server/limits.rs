@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Why a connection is not let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub(super) enum Refusal {
     /// There are as many as there may be: an idle one can make room.
     TotalLimit,
     /// Its client has as many as one client may have.
@@ -15,7 +15,7 @@ pub enum Refusal {
 }
 
 /// The limits that all workers share.
-pub struct ConnectionLimits {
+pub(super) struct ConnectionLimits {
     limit: usize,
     /// `None` when a client may have as many as it likes: nothing is counted by client then.
     client_limit: Option<usize>,
@@ -25,7 +25,7 @@ pub struct ConnectionLimits {
 
 impl ConnectionLimits {
     /// A limits for so many connections, and so many of one client.
-    pub fn new(limit: usize, client_limit: Option<usize>) -> ConnectionLimits {
+    pub(super) fn new(limit: usize, client_limit: Option<usize>) -> ConnectionLimits {
         ConnectionLimits { limit, client_limit, count: AtomicUsize::new(0), clients: Mutex::default() }
     }
 
@@ -33,7 +33,7 @@ impl ConnectionLimits {
     ///
     /// # Errors
     /// Why it may not come in.
-    pub fn acquire(&self, client: IpAddr) -> Result<(), Refusal> {
+    pub(super) fn acquire(&self, client: IpAddr) -> Result<(), Refusal> {
         if self.count.fetch_add(1, Ordering::Relaxed) >= self.limit {
             self.count.fetch_sub(1, Ordering::Relaxed);
             return Err(Refusal::TotalLimit);
@@ -51,7 +51,7 @@ impl ConnectionLimits {
     }
 
     /// A connection that was let in has ended.
-    pub fn release(&self, client: IpAddr) {
+    pub(super) fn release(&self, client: IpAddr) {
         self.count.fetch_sub(1, Ordering::Relaxed);
         if self.client_limit.is_some() {
             let mut clients = self.clients();

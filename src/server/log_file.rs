@@ -21,14 +21,14 @@ use crate::sys::log_opener::LogOpener;
 ///
 /// # Errors
 /// The system's.
-pub fn start_log_opener(path: &Path) -> io::Result<LogOpener> {
+pub(super) fn start_log_opener(path: &Path) -> io::Result<LogOpener> {
     let path = std::path::absolute(path)?;
     LogOpener::start(move || open_to_append(&path))
 }
 
 /// A log that several threads append to.
 #[derive(Clone)]
-pub struct LogFile(Arc<Shared>);
+pub(super) struct LogFile(Arc<Shared>);
 
 struct Shared {
     file: File,
@@ -49,7 +49,7 @@ impl LogFile {
     ///
     /// # Errors
     /// The system's.
-    pub fn open(path: Option<&Path>, opener: Option<LogOpener>) -> io::Result<LogFile> {
+    pub(super) fn open(path: Option<&Path>, opener: Option<LogOpener>) -> io::Result<LogFile> {
         // Absolute, so that it is the same file when it is opened again.
         let path = path.map(std::path::absolute).transpose()?;
         let file = match &path {
@@ -62,7 +62,7 @@ impl LogFile {
     }
 
     /// Appends lines in one call, if the file takes them in one. What it does not take is lost: serving goes on.
-    pub fn append(&self, lines: &[u8]) {
+    pub(super) fn append(&self, lines: &[u8]) {
         let shared = &self.0;
         let is_written = shared.write(lines);
         if shared.is_broken.swap(!is_written, Ordering::Relaxed) == is_written && shared.path.is_some() {
@@ -73,7 +73,7 @@ impl LogFile {
 
     /// Opens the file anew after it was moved away. Standard error stays as it is. It is done by a thread of its
     /// own: the folder of a log may lie on a disk that hangs.
-    pub fn reopen(&self) {
+    pub(super) fn reopen(&self) {
         if self.0.path.is_none() || self.0.reopen_requests.fetch_add(1, Ordering::AcqRel) > 0 {
             return; // who is at it does it once more
         }
@@ -113,7 +113,7 @@ impl LogFile {
     }
 
     /// Whether this is a file of its own.
-    pub fn is_file(&self) -> bool {
+    pub(super) fn is_file(&self) -> bool {
         self.0.path.is_some()
     }
 }

@@ -28,13 +28,12 @@ use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 
 use crate::config::Config;
-use crate::site::Policy;
+use crate::site::CacheShare;
 use crate::site::resolve::Root;
 use crate::sys::file::raise_descriptor_limit;
 use crate::sys::signal::Signals;
 use crate::sys::socket::Listener;
 use crate::sys::user::become_user;
-use connection::Timeouts;
 use disk::Disk;
 use limits::ConnectionLimits;
 use log_file::{LogFile, start_log_opener};
@@ -78,32 +77,35 @@ impl<T> Context<T> for io::Result<T> {
 /// # Errors
 /// An [`Error`] when the server cannot start: the root, the log, the address.
 pub fn run(config: &Config) -> Result<(), Error> {
-    let log_file = open_log(config.file_log.as_deref())?;
+    let log_file = open_log(config.log.file.as_deref())?;
     start_logger(log_file.clone());
     end_with_a_panic();
     let listener = take_address(config)?;
-    if let Some(user) = &config.user {
+    if let Some(user) = &config.privileges.user {
         privileges::identity::find(user).and_then(become_user).context(|| format!("cannot run as {user}"))?;
     }
-    let root = Root::new(&config.document_root)
-        .context(|| format!("cannot serve {}", config.document_root.display()))?;
+    let root = Root::new(&config.files.document_root)
+        .context(|| format!("cannot serve {}", config.files.document_root.display()))?;
     let descriptors = Descriptors::share_out();
     let signals = Signals::new().context(|| "cannot wait for signals".into())?;
     // Behind all that an operator can get wrong: who listens beside another server gets its clients.
     listener
-        .listen(i32::from(config.backlog))
-        .context(|| format!("cannot listen on {} port {}", config.host, config.port))?;
+        .listen(i32::from(config.listen.backlog))
+        .context(|| format!("cannot listen on {} port {}", config.listen.host, config.listen.port))?;
     let address = listener.local_address().context(|| "cannot tell the address".into())?;
-    if !config.no_sandbox {
-        privileges::lockdown::lock_in(&config.document_root, root.path());
+    if !config.privileges.no_sandbox {
+        privileges::lockdown::lock_in(&config.files.document_root, root.path());
     }
     #[cfg(debug_assertions)]
-    if let Some(trial) = config.trial {
+    if let Some(trial) = config.privileges.trial {
         trial.run(root.path());
     }
 
-    let count = usize::from(config.workers);
-    let policy = policy(config, count, &descriptors);
+    let count = usize::from(config.limits.workers);
+    let share = CacheShare {
+        bytes: config.files.cache_size as usize * 1024 * 1024 / count,
+        descriptors: descriptors.files / count,
+    };
     let limits = Arc::new(limits(config, &descriptors));
     let workers = Arc::new(Workers::new(count).context(|| "cannot make the workers".into())?);
     let listener = Arc::new(listener);
@@ -115,20 +117,15 @@ pub fn run(config: &Config) -> Result<(), Error> {
         limits: Arc::clone(&limits),
         signals,
         root: root.clone(),
-        policy: policy.clone(),
+        files: config.files.clone(),
+        cache: share,
         disk: disk.clone(),
         log_file: log_file.clone(),
         logs_access: log::log_enabled!(target: "access", log::Level::Info),
-        timeouts: Timeouts {
-            head: config.head_timeout,
-            idle: config.idle_timeout,
-            stall: config.stall_timeout,
-            min_rate: config.min_rate,
-        },
-        grace: config.grace,
-        keeps_listening: config.reuse_port,
+        timeouts: config.timeouts,
+        keeps_listening: config.listen.reuse_port,
         #[cfg(debug_assertions)]
-        panics: config.trial == Some(Trial::Panic) && index + 1 == count,
+        panics: config.privileges.trial == Some(Trial::Panic) && index + 1 == count,
     };
     let first = Worker::new(setup(0, Some(signals))).context(|| "cannot make a worker".into())?;
     let others =
@@ -195,12 +192,12 @@ fn take_address(config: &Config) -> Result<Listener, Error> {
     if let Some(listener) = Listener::inherited().context(|| "cannot use LISTEN_FDS".into())? {
         return Ok(listener);
     }
-    let (host, port) = (config.host.as_str(), config.port);
+    let (host, port) = (config.listen.host.as_str(), config.listen.port);
     let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     let addresses = (bare, port).to_socket_addrs().context(|| format!("cannot resolve {host}"))?;
     let mut result = Err(io::ErrorKind::AddrNotAvailable.into());
     for address in addresses {
-        result = Listener::bind(address, config.reuse_port);
+        result = Listener::bind(address, config.listen.reuse_port);
         if result.is_ok() {
             break;
         }
@@ -235,19 +232,11 @@ impl Descriptors {
     }
 }
 
-fn policy(config: &Config, workers: usize, descriptors: &Descriptors) -> Policy {
-    Policy {
-        cache_control: config.cache_control.clone(),
-        precompressed: !config.no_precompressed,
-        cache_bytes: config.cache_size as usize * 1024 * 1024 / workers,
-        cache_descriptors: descriptors.files / workers,
-    }
-}
-
 fn limits(config: &Config, descriptors: &Descriptors) -> ConnectionLimits {
     let most = descriptors.most_connections;
-    let client_limit = (config.max_connections_per_ip > 0).then_some(config.max_connections_per_ip as usize);
-    let limit = config.max_connections.map_or(descriptors.connections, |limit| limit as usize);
+    let client_limit =
+        (config.limits.max_connections_per_ip > 0).then_some(config.limits.max_connections_per_ip as usize);
+    let limit = config.limits.max_connections.map_or(descriptors.connections, |limit| limit as usize);
     if limit > most {
         log::warn!("--max-connections {limit} is more than the limit of descriptors allows: it is {most}");
     }

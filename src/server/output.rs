@@ -36,7 +36,7 @@ const FETCHED: u64 = 2 * 1024 * 1024;
 const TURN_BUDGET: u64 = 2 * 1024 * 1024;
 /// How long all connections together may send files in one turn. It is a time and not a number of bytes: a client
 /// that takes tiny segments makes each byte a hundred times dearer.
-pub const SENDING_TIME: Duration = Duration::from_millis(10);
+pub(super) const SENDING_TIME: Duration = Duration::from_millis(10);
 /// Bytes of a file that a connection may send all the same when that time is over, so that each goes on in
 /// every turn.
 const LEAST_BUDGET: u64 = 8 * 1024;
@@ -45,7 +45,7 @@ const KEPT_ROOM: usize = 64 * 1024;
 
 /// How far sending has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sent {
+pub(super) enum Sent {
     /// Everything is sent.
     All,
     /// There is more, and the socket is full or others are to have their turn.
@@ -73,7 +73,7 @@ struct Logged {
 
 /// What is promised and not yet sent, in order.
 #[derive(Debug, Default)]
-pub struct Output {
+pub(super) struct Output {
     rendered: Vec<u8>,
     rendered_sent: usize,
     pieces: VecDeque<Piece>,
@@ -92,17 +92,17 @@ impl Output {
     /// Whether it is time to send, before more requests of a pipeline are answered. What is promised keeps
     /// memory and files from being given back, also when the cache has long let go of them: so much of it and
     /// no more, and one file at a time.
-    pub fn is_full(&self) -> bool {
+    pub(super) fn is_full(&self) -> bool {
         self.rendered.len() + self.pinned >= BATCH || self.has_file
     }
 
     /// Bytes that the socket has taken since there was last nothing to send.
-    pub fn sent_bytes(&self) -> u64 {
+    pub(super) fn sent_bytes(&self) -> u64 {
         self.sent
     }
 
     /// Renders a response behind the ones that are there.
-    pub fn push(
+    pub(super) fn push(
         &mut self,
         response: Response,
         preamble: &Preamble,
@@ -208,7 +208,7 @@ impl Output {
     ///
     /// # Errors
     /// The connection's; `UnexpectedEof` when a file has become shorter than what was promised.
-    pub fn send(&mut self, socket: &Socket, ends: bool, until: Instant) -> io::Result<Sent> {
+    pub(super) fn send(&mut self, socket: &Socket, ends: bool, until: Instant) -> io::Result<Sent> {
         let begun = self.sent;
         while let Some(front) = self.pieces.front() {
             let result = match front {
@@ -249,14 +249,14 @@ impl Output {
     }
 
     /// What has to be read before sending goes on.
-    pub fn cold(&self) -> Option<Cold> {
+    pub(super) fn cold(&self) -> Option<Cold> {
         let (open, range) = self.front_file()?;
         Some(Cold::Range(Arc::clone(open.file()), to_fetch(open, range)))
     }
 
     /// The disk has read [`Output::cold`]. It is then sent without asking whether it is in memory, for some
     /// file systems do not tell.
-    pub fn note_fetched(&mut self, now: Instant) {
+    pub(super) fn note_fetched(&mut self, now: Instant) {
         let Some((open, range)) = self.front_file() else { return };
         open.note_read(&to_fetch(open, range), now);
         self.fetched = self.sent + (range.end - range.start).min(FETCHED);
@@ -319,7 +319,7 @@ impl Output {
     }
 
     /// The log lines of the responses that are sent, each with the bytes of body that were.
-    pub fn take_finished(&mut self) -> Option<(Line, u64)> {
+    pub(super) fn take_finished(&mut self) -> Option<(Line, u64)> {
         if self.logged.front()?.end > self.sent {
             return None;
         }
@@ -328,7 +328,7 @@ impl Output {
     }
 
     /// The log lines of the responses that will never be sent whole, once the finished ones are taken.
-    pub fn take_broken(&mut self) -> Option<(Line, u64)> {
+    pub(super) fn take_broken(&mut self) -> Option<(Line, u64)> {
         let logged = self.logged.pop_front()?;
         Some((logged.line, self.sent.saturating_sub(logged.body)))
     }

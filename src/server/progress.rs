@@ -2,14 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use super::connection::Timeouts;
 use super::exchange::Next;
 use super::output::Output;
+use crate::config::Timeouts;
 use crate::sys::socket::Socket;
 
 /// The state of sending.
 #[derive(Debug)]
-pub struct Sending {
+pub(super) struct Sending {
     /// What is still to be sent.
     pub output: Output,
     /// What follows then.
@@ -29,7 +29,7 @@ pub struct Sending {
 impl Sending {
     /// The earlier of two ends: a client that takes nothing, and one that takes too little to be worth its
     /// place. The second one no dribble can put off.
-    pub fn deadline(&self, timeouts: &Timeouts) -> Instant {
+    pub(super) fn deadline(&self, timeouts: &Timeouts) -> Instant {
         let stalled = self.since + timeouts.stall;
         if timeouts.min_rate == 0 {
             return stalled;
@@ -40,7 +40,7 @@ impl Sending {
 
     /// Asks the kernel what the client has. What was given to the socket says little: it holds megabytes, and
     /// tells of room only when a good part of them is gone.
-    pub fn look_at_progress(&mut self, socket: &Socket, now: Instant) {
+    pub(super) fn look_at_progress(&mut self, socket: &Socket, now: Instant) {
         let taken = self.output.sent_bytes().saturating_sub(socket.unacknowledged());
         if taken > self.taken {
             self.taken = taken;

@@ -17,18 +17,19 @@ use slab::Slab;
 
 use self::admission::ACCEPTED;
 use super::access_log::AccessLog;
-use super::connection::{Arrival, Connection, Reason, Timeouts, Turn};
+use super::connection::{Arrival, Connection, Reason, Turn};
 use super::disk::Disk;
 use super::limits::ConnectionLimits;
 use super::log_file::LogFile;
 use super::output::{Output, SENDING_TIME};
 use super::timers::Timers;
 use super::workers::{Incoming, Peer, Workers};
+use crate::config::{Files, Timeouts};
 use crate::http::parser::Parser;
 use crate::http::response::Preamble;
 use crate::site::cold::Cold;
 use crate::site::resolve::Root;
-use crate::site::{Now, Policy, Site};
+use crate::site::{CacheShare, Now, Site};
 use crate::sys::epoll::{Epoll, Events, Interest};
 use crate::sys::signal::{Signal, Signals};
 use crate::sys::socket::Listener;
@@ -39,7 +40,7 @@ const EVENTS: usize = 512;
 const RECEIVED: usize = 16 * 1024;
 /// How long requests that were on their way when the server was told to stop are still taken on connections that
 /// stay open. To close them at once would lose one now and then, and the client could not know which.
-pub const DRAIN_TIME: Duration = Duration::from_millis(250);
+pub(super) const DRAIN_TIME: Duration = Duration::from_millis(250);
 /// Bytes that are read in a turn from all connections together; what is left waits for the next turn.
 const ARENA: usize = 512 * 1024;
 
@@ -48,7 +49,7 @@ const WAKER: u64 = u64::MAX - 1;
 const SIGNALS: u64 = u64::MAX - 2;
 
 /// What a worker is made of that the server decides.
-pub struct Setup {
+pub(super) struct Setup {
     /// Its place in the workers.
     pub index: usize,
     /// All workers.
@@ -62,17 +63,17 @@ pub struct Setup {
     /// Where the files are.
     pub root: Root,
     /// How they are served.
-    pub policy: Policy,
+    pub files: Files,
+    /// What this worker may keep of them.
+    pub cache: CacheShare,
     /// Who waits for the disk.
     pub disk: Disk,
     /// The log.
     pub log_file: LogFile,
     /// Whether responses are logged.
     pub logs_access: bool,
-    /// How long connections may wait.
+    /// How long connections may wait, and responses in flight may take after the server was told to stop.
     pub timeouts: Timeouts,
-    /// How long responses in flight may take after the server was told to stop.
-    pub grace: Duration,
     /// Whether connections are still accepted for [`DRAIN_TIME`] then: another server shares the port.
     pub keeps_listening: bool,
     /// Whether it panics at the first event, to try what follows.
@@ -106,7 +107,7 @@ enum Happened {
 }
 
 /// A worker and all that it owns.
-pub struct Worker {
+pub(super) struct Worker {
     setup: Setup,
     epoll: Epoll,
     site: Site,
@@ -135,7 +136,7 @@ impl Worker {
     ///
     /// # Errors
     /// The system's, when there are too many descriptors.
-    pub fn new(setup: Setup) -> io::Result<Worker> {
+    pub(super) fn new(setup: Setup) -> io::Result<Worker> {
         let epoll = Epoll::new()?;
         let now = Instant::now();
         let moment = Now { turn: 0, now: SystemTime::now() };
@@ -150,7 +151,7 @@ impl Worker {
         if let Some(log) = &mut log {
             log.set_time(moment.now);
         }
-        let site = Site::new(setup.root.clone(), setup.policy.clone());
+        let site = Site::new(setup.root.clone(), &setup.files, setup.cache);
         Ok(Worker {
             setup,
             epoll,
@@ -176,7 +177,7 @@ impl Worker {
     ///
     /// # Errors
     /// The system's, when epoll fails.
-    pub fn run(mut self) -> io::Result<()> {
+    pub(super) fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS);
         let mut due = Vec::new();
         loop {

@@ -15,7 +15,7 @@ use crate::sys::waker::Waker;
 const IMBALANCE: usize = 1;
 
 /// A connection on its way to a worker.
-pub struct Incoming {
+pub(super) struct Incoming {
     /// The socket.
     pub socket: Socket,
     /// Whose it is.
@@ -27,13 +27,13 @@ pub struct Incoming {
 }
 
 /// All workers.
-pub struct Workers {
+pub(super) struct Workers {
     peers: Vec<Peer>,
     is_stopping: AtomicBool,
 }
 
 /// One worker, as the others see it.
-pub struct Peer {
+pub(super) struct Peer {
     waker: Waker,
     connections: AtomicUsize,
     /// Connections that others have given to it; `None` once it takes no more.
@@ -47,7 +47,7 @@ impl Workers {
     ///
     /// # Errors
     /// The system's, when there are too many descriptors.
-    pub fn new(count: usize) -> io::Result<Workers> {
+    pub(super) fn new(count: usize) -> io::Result<Workers> {
         let peer = || {
             let (given, fetched) = (Mutex::new(Some(Vec::new())), Mutex::default());
             Ok(Peer { waker: Waker::new()?, connections: AtomicUsize::new(0), given, fetched })
@@ -57,22 +57,22 @@ impl Workers {
     }
 
     /// How many workers there are.
-    pub fn size(&self) -> usize {
+    pub(super) fn size(&self) -> usize {
         self.peers.len()
     }
 
     /// The worker with this number.
-    pub fn peer(&self, index: usize) -> &Peer {
+    pub(super) fn peer(&self, index: usize) -> &Peer {
         &self.peers[index]
     }
 
     /// Whether the workers are to finish.
-    pub fn is_stopping(&self) -> bool {
+    pub(super) fn is_stopping(&self) -> bool {
         self.is_stopping.load(Ordering::Relaxed)
     }
 
     /// Makes every worker finish.
-    pub fn stop(&self) {
+    pub(super) fn stop(&self) {
         self.is_stopping.store(true, Ordering::Relaxed);
         for peer in &self.peers {
             peer.waker.wake();
@@ -80,7 +80,7 @@ impl Workers {
     }
 
     /// Whom a new connection of worker `index` should go to instead, if anybody.
-    pub fn less_busy(&self, index: usize) -> Option<&Peer> {
+    pub(super) fn less_busy(&self, index: usize) -> Option<&Peer> {
         let load = |peer: &Peer| peer.connections.load(Ordering::Relaxed);
         let least = self.peers.iter().min_by_key(|peer| load(peer))?;
         (load(least) + IMBALANCE < load(&self.peers[index])).then_some(least)
@@ -89,22 +89,22 @@ impl Workers {
 
 impl Peer {
     /// What rings when something was given or told, or the workers stops.
-    pub fn waker(&self) -> &Waker {
+    pub(super) fn waker(&self) -> &Waker {
         &self.waker
     }
 
     /// Lets the others know how many connections it has.
-    pub fn set_connections(&self, count: usize) {
+    pub(super) fn set_connections(&self, count: usize) {
         self.connections.store(count, Ordering::Relaxed);
     }
 
     /// What was given to it since it last asked.
-    pub fn take_given(&self) -> Vec<Incoming> {
+    pub(super) fn take_given(&self) -> Vec<Incoming> {
         lock(&self.given).as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// Takes no more, unless something is there that is to be taken first. Returns whether it is so.
-    pub fn stop_taking(&self) -> bool {
+    pub(super) fn stop_taking(&self) -> bool {
         let mut given = lock(&self.given);
         if given.as_ref().is_some_and(|given| !given.is_empty()) {
             return false;
@@ -114,7 +114,7 @@ impl Peer {
     }
 
     /// The connections for which something was fetched since it last asked, and what.
-    pub fn take_fetched(&self) -> Vec<(usize, Weak<Cold>)> {
+    pub(super) fn take_fetched(&self) -> Vec<(usize, Weak<Cold>)> {
         std::mem::take(&mut lock(&self.fetched))
     }
 
@@ -122,7 +122,7 @@ impl Peer {
     ///
     /// # Errors
     /// The connection.
-    pub fn give(&self, incoming: Incoming) -> Result<(), Incoming> {
+    pub(super) fn give(&self, incoming: Incoming) -> Result<(), Incoming> {
         match &mut *lock(&self.given) {
             Some(given) => given.push(incoming),
             None => return Err(incoming),
@@ -133,7 +133,7 @@ impl Peer {
     }
 
     /// Tells it that something was fetched for one of its connections.
-    pub fn tell_fetched(&self, token: usize, cold: Weak<Cold>) {
+    pub(super) fn tell_fetched(&self, token: usize, cold: Weak<Cold>) {
         lock(&self.fetched).push((token, cold));
         self.waker.wake();
     }

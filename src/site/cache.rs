@@ -20,7 +20,8 @@ use super::clock_cache::ClockCache;
 use super::cold::{Cold, Fetched, Names, is_cold};
 use super::file::{Content, Opened, Variant};
 use super::resolve::{self, Root};
-use super::{Now, Policy};
+use super::{CacheShare, Now};
+use crate::config::Files;
 use crate::http::encoding::{Coding, SIDECARS};
 use crate::http::status::Status;
 use crate::http::target::{self, Path};
@@ -37,7 +38,7 @@ const ENTRY_BYTES: usize = 1024;
 
 /// What a path leads to.
 #[derive(Debug)]
-pub enum Resource {
+pub(crate) enum Resource {
     /// A file: its representations, the one without a coding first.
     File(Vec<Variant>),
     /// A directory that was asked for without its slash: where it is, relative to what was asked for.
@@ -48,7 +49,7 @@ pub enum Resource {
 
 /// Why nothing can be said of a path.
 #[derive(Debug)]
-pub enum Unready {
+pub(crate) enum Unready {
     /// The status of a name that is there and cannot be served.
     Refused(Status),
     /// What has to be fetched first.
@@ -165,9 +166,9 @@ impl Entry {
 }
 
 /// The cache of one worker.
-pub struct Cache {
+pub(crate) struct Cache {
     root: Root,
-    policy: Policy,
+    files: Files,
     found: ClockCache<Entry>,
     missing: ClockCache<Entry>,
     directories: ClockCache<Rc<Directory>>,
@@ -178,19 +179,19 @@ pub struct Cache {
 
 impl Cache {
     /// An empty cache of the files beneath `root`.
-    pub fn new(root: Root, policy: Policy) -> Cache {
-        let found = ClockCache::new(policy.cache_bytes);
-        let missing = ClockCache::new(policy.cache_bytes / MISSING_SHARE);
-        let descriptor_bytes = policy.cache_bytes / policy.cache_descriptors.max(1);
+    pub(crate) fn new(root: Root, files: &Files, share: CacheShare) -> Cache {
+        let found = ClockCache::new(share.bytes);
+        let missing = ClockCache::new(share.bytes / MISSING_SHARE);
+        let descriptor_bytes = share.bytes / share.descriptors.max(1);
         let (directories, names) = (ClockCache::new(DIRECTORIES), Names::default());
-        Cache { root, policy, found, missing, directories, names, descriptor_bytes }
+        Cache { root, files: files.clone(), found, missing, directories, names, descriptor_bytes }
     }
 
     /// What a path leads to at this now. What was `fetched` is not asked for again.
     ///
     /// # Errors
     /// [`Unready`].
-    pub fn find(&mut self, path: &Path, now: &Now, fetched: Fetched) -> Result<Rc<Resource>, Unready> {
+    pub(crate) fn find(&mut self, path: &Path, now: &Now, fetched: Fetched) -> Result<Rc<Resource>, Unready> {
         let key = path.as_bytes();
         for kept in [&mut self.found, &mut self.missing] {
             if let Some(entry) = kept.get_mut(key) {
@@ -252,15 +253,12 @@ impl Cache {
         fetched: Fetched,
     ) -> Result<Entry, Unready> {
         // Looked at before the files in it: what appears in between is then seen the next time.
-        let neighbours = match self.policy.precompressed {
-            true => Some(self.directory_of(name, now)?),
-            false => None,
-        };
+        let neighbours = if self.files.no_precompressed { None } else { Some(self.directory_of(name, now)?) };
         let (file, metadata) = self.root.open_file(name, "")?;
         let mut opened = vec![Opened { coding: Coding::Identity, file, metadata }];
         let mut watches = Vec::new();
         let mut is_certain = true;
-        for coding in SIDECARS.into_iter().filter(|_| self.policy.precompressed) {
+        for coding in SIDECARS.into_iter().filter(|_| !self.files.no_precompressed) {
             match self.open_sidecar(name, coding, &metadata, &mut watches, fetched) {
                 Ok(sidecar) => opened.extend(sidecar),
                 Err(error) if is_cold(&error) => return Err(Unready::Cold(self.names_of(name)?)),
@@ -275,7 +273,7 @@ impl Cache {
         let mut variants = Vec::with_capacity(opened.len());
         for opened in opened {
             let coding = opened.coding;
-            let (variant, metadata) = opened.into_variant(name, varies, &self.policy.cache_control, now)?;
+            let (variant, metadata) = opened.into_variant(name, varies, &self.files.cache_control, now)?;
             let name = match coding {
                 Coding::Identity => whole.clone(),
                 _ => self.root.name(name, coding.suffix())?,
@@ -331,7 +329,7 @@ impl Cache {
 
     /// All that is looked up for a file.
     fn names_of(&self, name: &[u8]) -> io::Result<Cold> {
-        let sidecars = SIDECARS.iter().filter(|_| self.policy.precompressed).map(|coding| coding.suffix());
+        let sidecars = SIDECARS.iter().filter(|_| !self.files.no_precompressed).map(|coding| coding.suffix());
         let names = [""].into_iter().chain(sidecars).map(|suffix| self.root.name(name, suffix));
         Ok(Cold::Names(names.collect::<io::Result<_>>()?))
     }
@@ -340,19 +338,17 @@ impl Cache {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
     use crate::http::target::Target;
+    use clap::Parser;
     use std::time::{Duration, SystemTime};
 
     const ALL: Fetched = Fetched { names: true, files: usize::MAX };
 
     fn cache(root: &std::path::Path) -> Cache {
-        let policy = Policy {
-            cache_control: "no-cache".into(),
-            precompressed: true,
-            cache_bytes: 1024 * 1024,
-            cache_descriptors: 16,
-        };
-        Cache::new(Root::new(root).unwrap(), policy)
+        let config = Config::parse_from(["httpd"]);
+        let share = CacheShare { bytes: 1024 * 1024, descriptors: 16 };
+        Cache::new(Root::new(root).unwrap(), &config.files, share)
     }
 
     #[test]

@@ -14,7 +14,7 @@ struct Slot<V> {
 }
 
 /// The map. Weights are bytes, or whatever else the capacity is counted in.
-pub struct ClockCache<V> {
+pub(super) struct ClockCache<V> {
     slots: Vec<Slot<V>>,
     by_key: HashMap<Rc<[u8]>, usize>,
     hand: usize,
@@ -24,19 +24,19 @@ pub struct ClockCache<V> {
 
 impl<V> ClockCache<V> {
     /// An empty map whose weights never exceed `capacity` together.
-    pub fn new(capacity: usize) -> ClockCache<V> {
+    pub(super) fn new(capacity: usize) -> ClockCache<V> {
         ClockCache { slots: Vec::new(), by_key: HashMap::new(), hand: 0, weight: 0, capacity }
     }
 
     /// The value of a key, marked as used.
-    pub fn get_mut(&mut self, key: &[u8]) -> Option<&mut V> {
+    pub(super) fn get_mut(&mut self, key: &[u8]) -> Option<&mut V> {
         let slot = self.slots.get_mut(*self.by_key.get(key)?)?;
         slot.was_used = true;
         Some(&mut slot.value)
     }
 
     /// Puts a value in, and others out to make room. One that is heavier than the capacity stays out.
-    pub fn insert(&mut self, key: &[u8], value: V, weight: usize) {
+    pub(super) fn insert(&mut self, key: &[u8], value: V, weight: usize) {
         self.remove(key);
         if weight > self.capacity {
             return;
@@ -51,7 +51,7 @@ impl<V> ClockCache<V> {
     }
 
     /// Puts a key out.
-    pub fn remove(&mut self, key: &[u8]) {
+    pub(super) fn remove(&mut self, key: &[u8]) {
         if let Some(&index) = self.by_key.get(key) {
             self.remove_slot(index);
         }

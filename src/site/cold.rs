@@ -22,7 +22,7 @@ const RESPITE_TIMES: u32 = 10;
 
 /// What is not in memory and has to be.
 #[derive(Clone, Debug)]
-pub enum Cold {
+pub(crate) enum Cold {
     /// What names stand for, or that they stand for nothing.
     Names(Vec<CString>),
     /// A range of a file.
@@ -31,7 +31,7 @@ pub enum Cold {
 
 impl Cold {
     /// Waits until it is in memory, if it can be. What cannot be had is for the next attempt to find out.
-    pub fn fetch(&self) {
+    pub(crate) fn fetch(&self) {
         match self {
             Cold::Names(names) => names.iter().for_each(|name| drop(file::stat(name))),
             Cold::Range(file, range) => drop(page_cache::read_into_memory(file, range.clone())),
@@ -42,7 +42,7 @@ impl Cold {
 /// What has just been fetched for a request, and is not asked for again: some file systems never tell that
 /// something is in memory, and what was thrown out meanwhile would be fetched without end.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Fetched {
+pub(crate) struct Fetched {
     /// Whether names were.
     pub names: bool,
     /// How many files were, of those that are read at once.
@@ -51,7 +51,7 @@ pub struct Fetched {
 
 impl Fetched {
     /// This, and one thing more.
-    pub fn and(self, cold: &Cold) -> Fetched {
+    pub(crate) fn and(self, cold: &Cold) -> Fetched {
         match cold {
             Cold::Names(_) => Fetched { names: true, ..self },
             Cold::Range(..) => Fetched { files: self.files + 1, ..self },
@@ -61,7 +61,7 @@ impl Fetched {
 
 /// Looks names up, and leaves that to threads where it is slow.
 #[derive(Debug, Default)]
-pub struct Names {
+pub(crate) struct Names {
     slow_until: Cell<Option<Instant>>,
 }
 
@@ -70,7 +70,7 @@ impl Names {
     ///
     /// # Errors
     /// One that [`is_cold`] when it has to be fetched; otherwise as [`file::stat`].
-    pub fn look_up(&self, name: &CStr, fetched: Fetched) -> io::Result<Metadata> {
+    pub(crate) fn look_up(&self, name: &CStr, fetched: Fetched) -> io::Result<Metadata> {
         let begun = Instant::now();
         if !fetched.names && self.slow_until.get().is_some_and(|end| begun < end) {
             return open::stat_if_cached(name);
@@ -86,6 +86,6 @@ impl Names {
 }
 
 /// Whether a look-up needs a disk.
-pub fn is_cold(error: &io::Error) -> bool {
+pub(crate) fn is_cold(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::WouldBlock
 }

@@ -6,17 +6,17 @@ use super::file::{Content, Representation};
 use crate::http::status::Status;
 
 /// The pages of all statuses, rendered once.
-pub struct ErrorPages(Vec<(Status, Rc<Representation>)>);
+pub(crate) struct ErrorPages(Vec<(Status, Rc<Representation>)>);
 
 impl ErrorPages {
     /// Renders them.
-    pub fn rendered() -> ErrorPages {
+    pub(crate) fn rendered() -> ErrorPages {
         let page = |&status: &Status| (status, Rc::new(render(status, &[])));
         ErrorPages(Status::ALL.iter().map(page).collect())
     }
 
     /// The page of a status.
-    pub fn page(&self, status: Status) -> Rc<Representation> {
+    pub(crate) fn page(&self, status: Status) -> Rc<Representation> {
         match self.0.iter().find(|(found, _)| *found == status) {
             Some((_, page)) => Rc::clone(page),
             None => Rc::new(render(status, &[])),
@@ -27,7 +27,7 @@ impl ErrorPages {
 /// Renders a page that carries `fields` of its own.
 ///
 /// Without a policy of ours a cache may invent one, for a 404 and a 301 too (RFC 9111 section 4.2.2).
-pub fn render(status: Status, fields: &[(&str, &[u8])]) -> Representation {
+pub(crate) fn render(status: Status, fields: &[(&str, &[u8])]) -> Representation {
     let (code, reason) = (status.code(), status.reason());
     let html = format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" \

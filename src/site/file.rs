@@ -29,18 +29,18 @@ use crate::sys::page_cache;
 /// the price alone they cross at 16 KiB: from memory 10.6 us and by `sendfile` 10.8, with 32 KiB 12.4 and
 /// 11.2, with 64 KiB 20.4 and 16.6. What is kept has a tag made of its bytes, takes no descriptor, and is
 /// there on a slow disk, which is worth the 4 us.
-pub const IN_MEMORY: u64 = 64 * 1024;
+pub(crate) const IN_MEMORY: u64 = 64 * 1024;
 
 /// Bytes of the largest file whose digest is its tag where its modification time says nothing: some
 /// milliseconds of reading, once each time that it changes.
-pub const DIGESTED: u64 = 16 * 1024 * 1024;
+pub(crate) const DIGESTED: u64 = 16 * 1024 * 1024;
 
 /// Times that a file is read again because it was changed while it was read.
 const READINGS: usize = 3;
 
 /// The content of a representation.
 #[derive(Debug)]
-pub enum Content {
+pub(crate) enum Content {
     /// All of it.
     Memory(Vec<u8>),
     /// An open file.
@@ -49,7 +49,7 @@ pub enum Content {
 
 impl Content {
     /// Bytes.
-    pub fn length(&self) -> u64 {
+    pub(crate) fn length(&self) -> u64 {
         match self {
             Content::Memory(bytes) => bytes.len() as u64,
             Content::File(open) => open.length(),
@@ -59,7 +59,7 @@ impl Content {
 
 /// What a response carries: content and the fields that tell of it.
 #[derive(Debug)]
-pub struct Representation {
+pub(crate) struct Representation {
     /// The field lines, in an order in which every kind of response takes the first part of them.
     fields: Vec<u8>,
     /// How far the lines go that a 304 repeats (RFC 9110 section 15.4.5).
@@ -74,7 +74,7 @@ pub struct Representation {
 
 impl Representation {
     /// Renders the fields: first the ones that a 304 repeats, then those of the file, then the body's.
-    pub fn new(
+    pub(crate) fn new(
         repeated: &[(&str, &[u8])],
         metadata: &[(&str, &[u8])],
         media_type: &str,
@@ -95,29 +95,29 @@ impl Representation {
     }
 
     /// All fields: for the whole content.
-    pub fn fields(&self) -> &[u8] {
+    pub(crate) fn fields(&self) -> &[u8] {
         &self.fields
     }
 
     /// Without Content-Length: for one range.
-    pub fn fields_of_a_range(&self) -> &[u8] {
+    pub(crate) fn fields_of_a_range(&self) -> &[u8] {
         &self.fields[..self.typed]
     }
 
     /// Without Content-Type and Content-Length: for several ranges.
-    pub fn fields_of_ranges(&self) -> &[u8] {
+    pub(crate) fn fields_of_ranges(&self) -> &[u8] {
         &self.fields[..self.metadata]
     }
 
     /// What a 304 repeats.
-    pub fn fields_of_not_modified(&self) -> &[u8] {
+    pub(crate) fn fields_of_not_modified(&self) -> &[u8] {
         &self.fields[..self.repeated]
     }
 }
 
 /// One of the representations of a file: a coding of it.
 #[derive(Debug)]
-pub struct Variant {
+pub(crate) struct Variant {
     /// How it is coded.
     pub coding: Coding,
     /// Without its quotes.
@@ -132,19 +132,19 @@ pub struct Variant {
 
 impl Variant {
     /// What requests are compared with. Every tag of ours is strong.
-    pub fn validators(&self) -> Validators<'_> {
+    pub(crate) fn validators(&self) -> Validators<'_> {
         let entity_tag = EntityTag { weak: false, opaque: &self.tag };
         Validators { entity_tag, last_modified: self.last_modified }
     }
 
     /// What stands between several ranges: nobody can have written it into the file beforehand.
-    pub fn boundary(&self, now: &Now) -> String {
+    pub(crate) fn boundary(&self, now: &Now) -> String {
         format!("{:032x}", xxh3_128_with_seed(&self.tag, now.nanoseconds() as u64))
     }
 }
 
 /// What is known of a file before it is read.
-pub struct Opened {
+pub(crate) struct Opened {
     /// How it is coded.
     pub coding: Coding,
     /// The open file.
@@ -155,13 +155,13 @@ pub struct Opened {
 
 impl Opened {
     /// Whether all of it is read to make it ready, and not only when it is sent.
-    pub fn is_read(&self) -> bool {
+    pub(crate) fn is_read(&self) -> bool {
         let most = if says_nothing(&self.metadata) { DIGESTED } else { IN_MEMORY };
         (1..=most).contains(&self.metadata.size)
     }
 
     /// What of it is to be fetched before it is read, if anything is.
-    pub fn cold_range(&self) -> Option<Range<u64>> {
+    pub(crate) fn cold_range(&self) -> Option<Range<u64>> {
         let whole = 0..self.metadata.size;
         (!page_cache::is_resident(&self.file, whole.clone())).then_some(whole)
     }
@@ -171,7 +171,7 @@ impl Opened {
     ///
     /// # Errors
     /// The system's, for a file that cannot be read.
-    pub fn into_variant(
+    pub(crate) fn into_variant(
         self,
         name: &[u8],
         varies: bool,

@@ -3,17 +3,18 @@
 //! [`Site::answer`] is the sentence *method, target, file, coding, preconditions, range, response*; each
 //! word is a file. Nothing here knows of sockets.
 
-pub mod cache;
+pub(crate) mod cache;
 mod clock_cache;
-pub mod cold;
-pub mod error_page;
-pub mod file;
-pub mod open_file;
-pub mod resolve;
+pub(crate) mod cold;
+pub(crate) mod error_page;
+pub(crate) mod file;
+pub(crate) mod open_file;
+pub(crate) mod resolve;
 
 use std::rc::Rc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::config::Files;
 use crate::http::encoding;
 use crate::http::field::Name;
 use crate::http::multipart::Multipart;
@@ -29,22 +30,18 @@ use error_page::ErrorPages;
 use file::{Representation, Variant};
 use resolve::Root;
 
-/// What an operator may say about the serving of files.
-#[derive(Clone, Debug)]
-pub struct Policy {
-    /// The Cache-Control value of found files.
-    pub cache_control: String,
-    /// Whether coded files beside a file are served in its place.
-    pub precompressed: bool,
-    /// Bytes that one worker may keep in memory.
-    pub cache_bytes: usize,
-    /// Files that one worker may keep open.
-    pub cache_descriptors: usize,
+/// What one worker may keep ready.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CacheShare {
+    /// Bytes in memory.
+    pub bytes: usize,
+    /// Open files.
+    pub descriptors: usize,
 }
 
 /// A turn of the loop, and when it is.
 #[derive(Clone, Copy, Debug)]
-pub struct Now {
+pub(crate) struct Now {
     /// Counts the turns: all requests of one turn had arrived before it looked at any file.
     pub turn: u64,
     /// Time of day.
@@ -59,12 +56,12 @@ impl Now {
     const COARSE_TICK: Duration = Duration::from_secs(3);
 
     /// Seconds since 1970.
-    pub fn seconds(&self) -> u64 {
+    pub(crate) fn seconds(&self) -> u64 {
         self.since_1970().as_secs()
     }
 
     /// Nanoseconds since 1970.
-    pub fn nanoseconds(&self) -> u128 {
+    pub(crate) fn nanoseconds(&self) -> u128 {
         self.since_1970().as_nanos()
     }
 
@@ -73,7 +70,7 @@ impl Now {
     }
 
     /// Whether the file was changed so long ago that a further change bears another time.
-    pub fn is_settled(&self, metadata: &Metadata) -> bool {
+    pub(crate) fn is_settled(&self, metadata: &Metadata) -> bool {
         let changed = metadata.changed;
         let tick = if changed.nanoseconds == 0 { Now::COARSE_TICK } else { Now::TICK };
         let changed = Duration::new(u64::try_from(changed.seconds).unwrap_or(0), changed.nanoseconds);
@@ -83,7 +80,7 @@ impl Now {
 
 /// Which part of a representation a response carries.
 #[derive(Debug)]
-pub enum Part {
+pub(crate) enum Part {
     /// All of it.
     Whole,
     /// Nothing: the client has it (304).
@@ -96,7 +93,7 @@ pub enum Part {
 
 /// A response, ready to be rendered and sent.
 #[derive(Debug)]
-pub struct Response {
+pub(crate) struct Response {
     /// How it went.
     pub status: Status,
     /// Fields and content.
@@ -108,22 +105,27 @@ pub struct Response {
 }
 
 /// A site: the files beneath a root, as one worker knows them.
-pub struct Site {
+pub(crate) struct Site {
     cache: Cache,
     errors: ErrorPages,
 }
 
 impl Site {
     /// The site beneath `root`.
-    pub fn new(root: Root, policy: Policy) -> Site {
-        Site { cache: Cache::new(root, policy), errors: ErrorPages::rendered() }
+    pub(crate) fn new(root: Root, files: &Files, share: CacheShare) -> Site {
+        Site { cache: Cache::new(root, files, share), errors: ErrorPages::rendered() }
     }
 
     /// The response to a request, for which a thread has fetched something before.
     ///
     /// # Errors
     /// What has to be fetched before there is one.
-    pub fn answer(&mut self, request: &Request, now: &Now, fetched: Fetched) -> Result<Response, Cold> {
+    pub(crate) fn answer(
+        &mut self,
+        request: &Request,
+        now: &Now,
+        fetched: Fetched,
+    ) -> Result<Response, Cold> {
         let response = match self.respond(request, now, fetched) {
             Ok(response) => response,
             Err(Unready::Refused(status)) => self.refuse(status),
@@ -133,7 +135,7 @@ impl Site {
     }
 
     /// The response to what is not even a request.
-    pub fn refuse(&self, status: Status) -> Response {
+    pub(crate) fn refuse(&self, status: Status) -> Response {
         Response { status, representation: self.errors.page(status), part: Part::Whole, with_content: true }
     }
 

@@ -27,7 +27,7 @@ const AGAIN: Duration = Duration::from_millis(100);
 
 /// An open file.
 #[derive(Debug)]
-pub struct OpenFile {
+pub(crate) struct OpenFile {
     file: Arc<File>,
     length: u64,
     last_look: Cell<Option<Look>>,
@@ -62,22 +62,22 @@ struct Read {
 
 impl OpenFile {
     /// An open file of which `length` bytes are served.
-    pub fn new(file: File, length: u64) -> OpenFile {
+    pub(crate) fn new(file: File, length: u64) -> OpenFile {
         OpenFile { file: Arc::new(file), length, last_look: Cell::new(None), last_read: Cell::new(None) }
     }
 
     /// The file, which a thread that reads it may keep open beyond this.
-    pub fn file(&self) -> &Arc<File> {
+    pub(crate) fn file(&self) -> &Arc<File> {
         &self.file
     }
 
     /// Bytes of it.
-    pub fn length(&self) -> u64 {
+    pub(crate) fn length(&self) -> u64 {
         self.length
     }
 
     /// Whether a range, not empty, can be sent without waiting for a disk.
-    pub fn is_resident(&self, range: Range<u64>, now: Instant) -> bool {
+    pub(crate) fn is_resident(&self, range: Range<u64>, now: Instant) -> bool {
         let look = || page_cache::are_pages_resident(&self.file, &(0..self.length)).unwrap_or(false);
         self.was_read(&range, now)
             || self.length <= WHOLE && self.is_trusted(now, look)
@@ -85,7 +85,7 @@ impl OpenFile {
     }
 
     /// A thread has just read a range.
-    pub fn note_read(&self, range: &Range<u64>, now: Instant) {
+    pub(crate) fn note_read(&self, range: &Range<u64>, now: Instant) {
         self.last_read.set(Some(Read { at: now, start: range.start, end: range.end }));
     }
 

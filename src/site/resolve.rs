@@ -23,14 +23,14 @@ const WELL_KNOWN: &[u8] = b".well-known";
 
 /// The document root, by name.
 #[derive(Clone, Debug)]
-pub struct Root(CString);
+pub(crate) struct Root(CString);
 
 impl Root {
     /// A root that can be searched at this moment.
     ///
     /// # Errors
     /// The system's: it is missing, no directory, or may not be searched.
-    pub fn new(path: &FilePath) -> io::Result<Root> {
+    pub(crate) fn new(path: &FilePath) -> io::Result<Root> {
         let absolute = std::path::absolute(path)?;
         let root = Root(CString::new(absolute.as_os_str().as_bytes())?);
         open::open_directory(&root.0)?;
@@ -39,7 +39,7 @@ impl Root {
     }
 
     /// The absolute path.
-    pub fn path(&self) -> &FilePath {
+    pub(crate) fn path(&self) -> &FilePath {
         FilePath::new(std::ffi::OsStr::from_bytes(self.0.as_bytes()))
     }
 
@@ -47,7 +47,7 @@ impl Root {
     ///
     /// # Errors
     /// `InvalidInput` for a NUL, which no decoded path holds.
-    pub fn name(&self, relative: &[u8], suffix: &str) -> io::Result<CString> {
+    pub(crate) fn name(&self, relative: &[u8], suffix: &str) -> io::Result<CString> {
         Ok(CString::new([self.0.as_bytes(), b"/", relative, suffix.as_bytes()].concat())?)
     }
 
@@ -55,7 +55,7 @@ impl Root {
     ///
     /// # Errors
     /// The system's (see [`open::open_beneath`]); `NotFound` for what is no regular file.
-    pub fn open_file(&self, relative: &[u8], suffix: &str) -> io::Result<(File, Metadata)> {
+    pub(crate) fn open_file(&self, relative: &[u8], suffix: &str) -> io::Result<(File, Metadata)> {
         let opened = self.open(relative, suffix, Purpose::Read)?;
         let metadata = file::metadata(&opened)?;
         match metadata.kind {
@@ -68,7 +68,7 @@ impl Root {
     ///
     /// # Errors
     /// As [`Root::open_file`].
-    pub fn see_directory(&self, relative: &[u8]) -> io::Result<()> {
+    pub(crate) fn see_directory(&self, relative: &[u8]) -> io::Result<()> {
         self.open(relative, "", Purpose::Look).map(drop)
     }
 
@@ -80,20 +80,20 @@ impl Root {
 }
 
 /// The name beneath the root of the file that answers for a path.
-pub fn file_name(path: &Path) -> Vec<u8> {
+pub(crate) fn file_name(path: &Path) -> Vec<u8> {
     let index = if path.is_directory() { INDEX } else { b"" };
     [path.as_bytes(), index].concat()
 }
 
 /// Whether a segment begins with a dot, `.well-known` apart: such names hold what is not meant to be seen.
-pub fn is_hidden(path: &Path) -> bool {
+pub(crate) fn is_hidden(path: &Path) -> bool {
     let bytes = path.as_bytes();
     let has_hidden = bytes.starts_with(b".") || memchr::memmem::find(bytes, b"/.").is_some();
     has_hidden && path.segments().any(|segment| segment.starts_with(b".") && segment != WELL_KNOWN)
 }
 
 /// The answer to a file that cannot be had.
-pub fn refusal(error: &io::Error) -> Status {
+pub(crate) fn refusal(error: &io::Error) -> Status {
     match error.raw_os_error() {
         _ if is_absence(error) => Status::NotFound,
         Some(libc::EACCES | libc::EPERM | libc::EXDEV) => Status::Forbidden,
@@ -104,12 +104,12 @@ pub fn refusal(error: &io::Error) -> Status {
 
 /// Whether the error would be the same a moment later: the name is absent or refused. Otherwise something was
 /// short or broken.
-pub fn is_lasting(error: &io::Error) -> bool {
+pub(crate) fn is_lasting(error: &io::Error) -> bool {
     matches!(refusal(error), Status::NotFound | Status::Forbidden)
 }
 
 /// Whether the error says that nothing has this name: the kind of answer that may be remembered.
-pub fn is_absence(error: &io::Error) -> bool {
+pub(crate) fn is_absence(error: &io::Error) -> bool {
     // ENXIO: a socket, or a device without a driver. A FIFO opens, and is refused for what it is.
     let absences = [libc::ENOENT, libc::ENOTDIR, libc::ENAMETOOLONG, libc::ELOOP, libc::ENXIO, libc::ENODEV];
     error.kind() == io::ErrorKind::NotFound

@@ -14,13 +14,13 @@ use super::{check_size, uninterrupted};
 ///
 /// # Errors
 /// The system's: it is missing, no directory, or may not be searched.
-pub fn open_directory(path: &CStr) -> io::Result<OwnedFd> {
+pub(crate) fn open_directory(path: &CStr) -> io::Result<OwnedFd> {
     open_at(None, path, libc::O_PATH | libc::O_DIRECTORY)
 }
 
 /// How [`open_beneath`] opens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
+pub(crate) enum Purpose {
     /// To read a file. Never blocks, whatever the name stands for.
     Read,
     /// To see that there is a directory.
@@ -45,7 +45,7 @@ static BY_COMPONENTS: AtomicBool = AtomicBool::new(false);
 ///
 /// # Errors
 /// `EXDEV` (`CrossesDevices`) for a way that leads out; otherwise the system's (openat2(2)).
-pub fn open_beneath(directory: BorrowedFd, path: &CStr, purpose: Purpose) -> io::Result<File> {
+pub(crate) fn open_beneath(directory: BorrowedFd, path: &CStr, purpose: Purpose) -> io::Result<File> {
     if !BY_COMPONENTS.load(Ordering::Relaxed) {
         match open_by_kernel(directory, path, purpose) {
             // Something was renamed somewhere while `..` was followed, and the kernel does not say whether it
@@ -170,7 +170,7 @@ fn read_link_at(directory: BorrowedFd, name: &CStr) -> io::Result<Vec<u8>> {
 ///
 /// # Errors
 /// `WouldBlock` when a disk is needed; otherwise as [`stat`].
-pub fn stat_if_cached(path: &CStr) -> io::Result<Metadata> {
+pub(crate) fn stat_if_cached(path: &CStr) -> io::Result<Metadata> {
     const UNABLE: [i32; 5] = [libc::EINVAL, libc::ENOSYS, libc::EPERM, libc::EMFILE, libc::ENFILE];
     match open_with(None, path, libc::O_PATH, libc::RESOLVE_CACHED) {
         Ok(found) => metadata(found),

@@ -21,7 +21,7 @@ use seccompiler::{
 ///
 /// # Errors
 /// What the kernel refused.
-pub fn forbid_files(readable: &[PathBuf]) -> Result<bool, String> {
+pub(crate) fn forbid_files(readable: &[PathBuf]) -> Result<bool, String> {
     // What a kernel does not know of this version is left out.
     let abi = ABI::V7;
     let restrict = || {
@@ -46,7 +46,7 @@ pub fn forbid_files(readable: &[PathBuf]) -> Result<bool, String> {
 ///
 /// # Errors
 /// What the kernel refused, or that there is no filter for this architecture.
-pub fn forbid_system_calls() -> Result<(), String> {
+pub(crate) fn forbid_system_calls() -> Result<(), String> {
     let install = || -> Result<(), seccompiler::Error> {
         let architecture = std::env::consts::ARCH.try_into()?;
         let refused = SeccompAction::Errno(libc::ENOSYS as u32);
@@ -126,7 +126,7 @@ fn allowed() -> Result<Rules, BackendError> {
 /// # Errors
 /// The refusal.
 #[cfg(debug_assertions)]
-pub fn ask_to_be_traced() -> std::io::Result<()> {
+pub(crate) fn ask_to_be_traced() -> std::io::Result<()> {
     // SAFETY: the request takes no pointer.
     super::check(unsafe { libc::ptrace(libc::PTRACE_TRACEME) } as libc::c_int).map(drop)
 }

@@ -9,7 +9,7 @@ use super::check;
 
 /// What an operator says to the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Signal {
+pub(crate) enum Signal {
     /// SIGTERM or SIGINT.
     Stop,
     /// SIGHUP or SIGUSR1.
@@ -33,7 +33,7 @@ pub(super) fn block_signals() -> libc::sigset_t {
 
 /// The signals that are read instead of handled.
 #[derive(Debug)]
-pub struct Signals(File);
+pub(crate) struct Signals(File);
 
 impl Signals {
     /// Blocks SIGTERM, SIGINT, SIGHUP and SIGUSR1 for this thread and the ones it starts from now on, and
@@ -41,7 +41,7 @@ impl Signals {
     ///
     /// # Errors
     /// The system's, when there are too many descriptors.
-    pub fn new() -> io::Result<Signals> {
+    pub(crate) fn new() -> io::Result<Signals> {
         let set = block_signals();
         // SAFETY: `set` lives through the call.
         let descriptor = check(unsafe { libc::signalfd(-1, &set, libc::SFD_NONBLOCK | libc::SFD_CLOEXEC) })?;
@@ -50,7 +50,7 @@ impl Signals {
     }
 
     /// The next signal that has come, if any.
-    pub fn take(&mut self) -> Option<Signal> {
+    pub(crate) fn take(&mut self) -> Option<Signal> {
         let mut record = [0u8; size_of::<libc::signalfd_siginfo>()];
         self.0.read_exact(&mut record).ok()?;
         // The number is the first field of the record (signalfd(2)).

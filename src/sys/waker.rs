@@ -8,14 +8,14 @@ use super::check;
 
 /// Lets one thread end the wait of another one's epoll.
 #[derive(Debug)]
-pub struct Waker(File);
+pub(crate) struct Waker(File);
 
 impl Waker {
     /// A waker that is not readable yet.
     ///
     /// # Errors
     /// The system's, when there are too many descriptors.
-    pub fn new() -> io::Result<Waker> {
+    pub(crate) fn new() -> io::Result<Waker> {
         // SAFETY: the call takes no pointer.
         let descriptor = check(unsafe { libc::eventfd(0, libc::EFD_NONBLOCK | libc::EFD_CLOEXEC) })?;
         // SAFETY: the kernel has just made this descriptor for us and nobody else has it.
@@ -23,13 +23,13 @@ impl Waker {
     }
 
     /// Makes it readable until it is drained.
-    pub fn wake(&self) {
+    pub(crate) fn wake(&self) {
         // It fails only when the counter is full, and then it is readable already.
         let _ = (&self.0).write(&1u64.to_ne_bytes());
     }
 
     /// Makes it unreadable.
-    pub fn drain(&self) {
+    pub(crate) fn drain(&self) {
         // It fails only when it was not readable.
         let _ = (&self.0).read(&mut [0; 8]);
     }

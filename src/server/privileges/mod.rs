@@ -1,4 +1,4 @@
 //! Fewer rights before the first request: another user, no other files, no other system calls.
 
-pub mod identity;
-pub mod lockdown;
+pub(super) mod identity;
+pub(super) mod lockdown;

@@ -131,8 +131,8 @@ impl Worker {
     /// Takes the connections that wait already. Once every worker has let go of the listener, clients that
     /// come later are refused instead of waiting in vain.
     pub(super) fn begin_to_stop(&mut self) {
-        self.ends = Some(self.now + self.setup.grace);
-        self.drain_until = Some(self.now + DRAIN_TIME.min(self.setup.grace));
+        self.ends = Some(self.now + self.setup.timeouts.grace);
+        self.drain_until = Some(self.now + DRAIN_TIME.min(self.setup.timeouts.grace));
         self.accept(usize::MAX);
         if !self.setup.keeps_listening {
             self.stop_listening();
