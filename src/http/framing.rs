@@ -25,6 +25,8 @@ pub enum FramingError {
     Malformed(&'static str),
     /// A transfer coding other than `chunked`.
     UnknownCoding,
+    /// The body is longer than its reader allows.
+    TooLong,
 }
 
 impl FramingError {
@@ -32,6 +34,7 @@ impl FramingError {
     pub fn status(self) -> Status {
         match self {
             FramingError::Malformed(_) => Status::BadRequest,
+            FramingError::TooLong => Status::ContentTooLarge,
             FramingError::UnknownCoding => Status::NotImplemented,
         }
     }
@@ -163,8 +166,8 @@ impl Skipper {
     /// Skips what of `bytes` belongs to the body.
     ///
     /// # Errors
-    /// [`FramingError::Malformed`] where the chunks are not well-formed or the allowance is used up: the
-    /// connection must be closed.
+    /// [`FramingError::Malformed`] where the chunks are not well-formed, [`FramingError::TooLong`] where the allowance
+    /// is used up: the connection must be closed.
     pub fn skip(&mut self, bytes: &[u8]) -> Result<Skipped, FramingError> {
         let mut position = 0;
         while self.state != State::Done {
@@ -186,7 +189,7 @@ impl Skipper {
                 _ => {}
             }
             position += step as usize;
-            self.allowance = self.allowance.checked_sub(step).ok_or(Malformed("the body is too long"))?;
+            self.allowance = self.allowance.checked_sub(step).ok_or(FramingError::TooLong)?;
         }
         Ok(Skipped::End(position))
     }

@@ -38,6 +38,7 @@
 pub mod date;
 pub mod encoding;
 pub mod field;
+pub mod fields;
 pub mod framing;
 pub mod media_type;
 pub mod multipart;

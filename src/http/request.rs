@@ -5,6 +5,9 @@
 use super::field::{self, Name};
 use super::parser::Span;
 
+/// The methods that this server allows on every path, as `Allow` lists them.
+pub const ALLOWED: &str = "GET, HEAD, OPTIONS";
+
 /// A request method (RFC 9110 section 9, and PATCH of RFC 5789).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {

@@ -72,6 +72,7 @@ impl WorkerThreads {
                 }
             }
         }
+        log::info!("stopped; its connections: {}", self.workers.closed());
         Ok(())
     }
 

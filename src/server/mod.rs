@@ -6,9 +6,10 @@
 
 mod access_log;
 mod address;
+mod blocking;
+mod close_reason;
 mod connection;
 mod descriptors;
-mod disk;
 mod exchange;
 mod input;
 mod limits;
@@ -18,6 +19,7 @@ mod output;
 mod privileges;
 mod progress;
 mod timers;
+mod transport;
 #[cfg(debug_assertions)]
 mod trial;
 mod worker;
@@ -32,11 +34,12 @@ use std::sync::Arc;
 use crate::config::Config;
 use crate::site::CacheShare;
 use crate::site::resolve::Root;
+use crate::site::shared::Shared;
 use crate::sys::signal::Signals;
 use crate::sys::socket::Listener;
 use crate::sys::user::become_user;
+use blocking::Blocking;
 use descriptors::Descriptors;
-use disk::Disk;
 use log_file::{LogFile, start_log_opener};
 use main_thread::WorkerThreads;
 #[cfg(debug_assertions)]
@@ -128,7 +131,8 @@ fn start_workers(
     let limits = Arc::new(descriptors.connection_limits(&config.limits));
     let workers = Arc::new(Workers::new(count).context(|| "cannot make the workers".into())?);
     let listener = Arc::new(listener);
-    let disk = Disk::default();
+    let blocking = Blocking::default();
+    let shared = Arc::new(Shared::default());
     let mut threads =
         WorkerThreads::new(Arc::clone(&workers)).context(|| "cannot make the workers".into())?;
     for index in 0..count {
@@ -140,7 +144,8 @@ fn start_workers(
             root: root.clone(),
             files: config.files.clone(),
             cache: CacheShare { bytes: cache_bytes / count, descriptors: descriptors.files / count },
-            disk: disk.clone(),
+            shared: Arc::clone(&shared),
+            blocking: blocking.clone(),
             log_file: log_file.clone(),
             logs_access: log::log_enabled!(target: "access", log::Level::Info),
             timeouts: config.timeouts,

@@ -71,7 +71,7 @@ impl Client {
     /// The reply to `method`, with its body.
     pub(crate) fn response_to(&mut self, method: &str) -> Response {
         let mut response = self.response_head();
-        if method != "HEAD" && response.status != 304 {
+        if method != "HEAD" && !matches!(response.status, 204 | 304) {
             let length = usize::try_from(response.length()).expect("a body that fits into memory");
             response.body = self.read(length);
         }

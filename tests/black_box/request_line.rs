@@ -97,7 +97,7 @@ fn forms_of_a_target() {
             AsAnnounced,
         ),
         ("authority-form without it (3.2.3)", b"GET a:443 HTTP/1.1\r\nHost: a\r\n\r\n", 400, AsAnnounced),
-        ("asterisk-form with OPTIONS (3.2.4)", b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", 405, Stays),
+        ("asterisk-form with OPTIONS (3.2.4)", b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", 204, Stays),
         ("asterisk-form without it (3.2.4)", b"GET * HTTP/1.1\r\nHost: a\r\n\r\n", 400, AsAnnounced),
         ("the asterisk and more", b"OPTIONS *x HTTP/1.1\r\nHost: a\r\n\r\n", 400, AsAnnounced),
     ];

@@ -1,0 +1,3 @@
+//! HTTP/1.1 on the wire: pure functions between bytes and the values of [`http`](crate::http) (RFC 9112).
+
+pub mod render;
