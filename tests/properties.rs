@@ -90,10 +90,9 @@ fn selection(value: &str, length: u64) -> Selection {
 
 /// A multipart body taken apart as a client does it: by the delimiters and by `Content-Range`.
 fn naive_read(mut body: &[u8], boundary: &str, length: usize) -> Vec<(Range<u64>, Vec<u8>)> {
-    let delimiter = format!("--{boundary}");
+    let delimiter = format!("\r\n--{boundary}");
     let mut parts = Vec::new();
     loop {
-        body = body.strip_prefix(b"\r\n").unwrap_or(body);
         body = body.strip_prefix(delimiter.as_bytes()).expect("a delimiter");
         if body == b"--\r\n" {
             return parts;

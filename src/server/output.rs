@@ -144,10 +144,10 @@ impl Output {
                 Part::One(range) => self.push_content(representation, range),
                 Part::Several(parts) => {
                     for (head, range) in parts.parts() {
-                        self.push_rendered(&head);
+                        self.push_rendered(head);
                         self.push_content(Rc::clone(&representation), range);
                     }
-                    self.push_rendered(&parts.end());
+                    self.push_rendered(parts.end());
                 }
             }
         }
