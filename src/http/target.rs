@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+use super::authority;
+use super::field::Name;
 use super::request::{Method, Request};
 use super::status::Status;
 
@@ -92,19 +94,18 @@ impl<'a> Target<'a> {
 /// Exactly one `Host` in HTTP/1.1, none or one in HTTP/1.0; asterisk-form only with OPTIONS;
 /// authority-form with CONNECT and nothing else.
 pub fn has_valid_host(request: &Request) -> bool {
-    use super::field::Name;
     let mut hosts = request.values(Name::Host);
     let host_is_valid = match (hosts.next(), hosts.next()) {
-        (Some(host), None) => host.is_empty() || is_authority(host),
+        (Some(host), None) => host.is_empty() || authority::is_valid(host),
         (None, None) => request.minor == 0,
         _ => false,
     };
     host_is_valid
         && match (request.method, request.target) {
-            (Method::Connect, target) => is_authority(target),
+            (Method::Connect, target) => authority::is_valid_with_port(target),
             (Method::Options, b"*") => true,
             (_, [b'/', ..]) => true,
-            (_, target) => split_absolute(target).is_some_and(|(authority, _)| is_authority(authority)),
+            (_, target) => split_absolute(target).is_some_and(|(host, _)| authority::is_valid(host)),
         }
 }
 
@@ -121,35 +122,6 @@ fn split_absolute(target: &[u8]) -> Option<(&[u8], &[u8])> {
     let rest = target[colon + 1..].strip_prefix(b"//")?;
     let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(rest.len());
     Some(rest.split_at(end))
-}
-
-/// `host [":" port]` (RFC 3986 section 3.2) without user information, which RFC 9110 section 4.2.4 bans.
-fn is_authority(text: &[u8]) -> bool {
-    let (host, port) = match text {
-        [b'[', ..] => match memchr::memchr(b']', text) {
-            Some(end) => text.split_at(end + 1),
-            None => return false,
-        },
-        _ => text.split_at(memchr::memchr(b':', text).unwrap_or(text.len())),
-    };
-    let host_is_valid = match host {
-        [] => false,
-        [b'[', address @ .., b']'] => {
-            !address.is_empty() && address.iter().all(|&byte| is_host_byte(byte) || byte == b':')
-        }
-        _ => host.iter().all(|&byte| is_host_byte(byte)),
-    };
-    let port_is_valid = match port {
-        [] => true,
-        [b':', digits @ ..] => digits.len() <= 5 && digits.iter().all(u8::is_ascii_digit),
-        _ => false,
-    };
-    host_is_valid && port_is_valid
-}
-
-/// unreserved, sub-delims and `%` (RFC 3986 section 3.2.2).
-fn is_host_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(&byte)
 }
 
 /// Percent-decoding and the removal of dot segments (RFC 3986 section 5.2.4), in one pass over the
@@ -318,12 +290,22 @@ mod tests {
             ("GET / HTTP/1.1\r\nHost: a,b?\r\n", false),
             ("GET / HTTP/1.1\r\nHost: [::1\r\n", false),
             ("GET http://a/ HTTP/1.1\r\nHost: b\r\n", true), // 3.2.2: the authority wins
+            ("GET / HTTP/1.1\r\nHost: a%zz\r\n", false),
+            ("GET / HTTP/1.0\r\nHost: [::g]\r\n", false),
+            ("GET http://[::1]:80?b HTTP/1.1\r\nHost: b\r\n", true),
+            ("GET http://a%zz/ HTTP/1.1\r\nHost: b\r\n", false),
+            ("GET http://[1.2.3.4]/ HTTP/1.1\r\nHost: b\r\n", false),
+            ("GET http://a/ HTTP/1.1\r\nHost: []\r\n", false), // 3.2: an invalid Host is one beside an authority, too
             ("GET http:///a HTTP/1.1\r\nHost: b\r\n", false),
             ("GET http://a@b/ HTTP/1.1\r\nHost: b\r\n", false),
             ("OPTIONS * HTTP/1.1\r\nHost: a\r\n", true),
             ("GET * HTTP/1.1\r\nHost: a\r\n", false),
             ("CONNECT a:80 HTTP/1.1\r\nHost: a\r\n", true),
             ("CONNECT / HTTP/1.1\r\nHost: a\r\n", false),
+            ("CONNECT a HTTP/1.1\r\nHost: a\r\n", false), // 9110 section 9.3.6: there is no default port
+            ("CONNECT a: HTTP/1.1\r\nHost: a\r\n", false),
+            ("CONNECT [::g]:80 HTTP/1.1\r\nHost: a\r\n", false),
+            ("CONNECT a%zz:80 HTTP/1.1\r\nHost: a\r\n", false),
             ("GET a:80 HTTP/1.1\r\nHost: a\r\n", false),
         ] {
             let bytes = format!("{head}\r\n");
