@@ -21,7 +21,8 @@ pub fn head(bytes: &[u8]) {
     let whole = seen(bytes, std::iter::once(bytes.len()));
     assert_eq!(seen(bytes, 0..=bytes.len()), whole, "cut at every byte");
     let Ok(Some(Seen { length, method, target, minor, .. })) = whole else { return };
-    assert!(field::is_token(&method) && target.iter().all(u8::is_ascii_graphic) && minor <= 9);
+    assert!(method.iter().all(|&byte| field::is_token_byte(byte)) && minor <= 9);
+    assert!(target.iter().all(|&byte| byte > b' ' && byte != 0x7f));
     assert!(bytes[..length].ends_with(b"\r\n\r\n"));
 
     let (head, rest) = bytes.split_at(length);
@@ -46,7 +47,12 @@ pub fn target(bytes: &[u8]) {
         let Ok(Target { path, query }) = Target::parse(request.target) else { return };
         let text = path.as_bytes();
         assert!(!text.contains(&0) && !text.starts_with(b"/"));
-        assert!(query.is_none_or(|query| request.target.ends_with(query)));
+        if let Some(query) = query {
+            assert!(request.target.ends_with(query));
+            let mut encoded = Vec::new();
+            target::encode_query(query, &mut encoded);
+            assert!(encoded.iter().all(u8::is_ascii_graphic));
+        }
         let names = text.strip_suffix(b"/").unwrap_or(text).split(|&byte| byte == b'/');
         assert!(text.is_empty() || names.into_iter().all(|name| !matches!(name, b"" | b"." | b"..")));
 

@@ -478,7 +478,7 @@ proptest! {
 
 /// A piece of a target, and the bytes that it stands for; `None` for what no target may hold.
 fn piece() -> impl Strategy<Value = (String, Option<Vec<u8>>)> {
-    let plain = select(vec!["a", "b", ".", "..", "...", ".a", "~", "\\", ":", "/", "/", "/", "//"]);
+    let plain = select(vec!["a", "b", ".", "..", "...", ".a", "~", "\\", ":", "\u{e4}", "/", "/", "/", "//"]);
     let encoded = prop_oneof![3 => select(b"./\0%\\".to_vec()), 2 => any::<u8>()];
     prop_oneof![
         6 => plain.prop_map(|text| (text.to_string(), Some(text.as_bytes().to_vec()))),

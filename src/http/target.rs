@@ -182,16 +182,29 @@ fn decode_segment(segment: &[u8], decoded: &mut Vec<u8>) -> Result<(), TargetErr
     Ok(())
 }
 
+/// Writes a query as it was sent so that it can stand in a URI: bytes beyond ASCII, which the parser lets
+/// through, are percent-encoded.
+pub fn encode_query(query: &[u8], encoded: &mut Vec<u8>) {
+    for &byte in query {
+        push_encoded(byte, byte.is_ascii(), encoded);
+    }
+}
+
 /// Writes a name so that it can stand as one segment of a relative reference: everything but unreserved
 /// bytes is percent-encoded, a colon too, or `a:b` would be read as a scheme (RFC 3986 section 4.2).
 pub fn encode_segment(name: &[u8], encoded: &mut Vec<u8>) {
-    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     for &byte in name {
-        if byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=@".contains(&byte) {
-            encoded.push(byte);
-        } else {
-            encoded.extend([b'%', DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
-        }
+        let is_plain = byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=@".contains(&byte);
+        push_encoded(byte, is_plain, encoded);
+    }
+}
+
+fn push_encoded(byte: u8, is_plain: bool, encoded: &mut Vec<u8>) {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    if is_plain {
+        encoded.push(byte);
+    } else {
+        encoded.extend([b'%', DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
     }
 }
 
@@ -225,6 +238,9 @@ mod tests {
             ("/...", "..."),
             ("/..a/a..", "..a/a.."),
             ("/a%20b%C3%A4", "a bä"),
+            ("/a\u{e4}", "a\u{e4}"), // as if it were percent-encoded
+            ("/a%20b\u{e4}/../\u{df}", "\u{df}"),
+            ("http://example.org/\u{e4}?\u{e4}", "\u{e4}"),
             ("/%252e%252e/", "%2e%2e/"), // decoded once
             ("/a\\..\\b", "a\\..\\b"),
             ("/a%5c..%5cb", "a\\..\\b"),
@@ -263,9 +279,13 @@ mod tests {
 
     #[test]
     fn queries() {
-        for (target, expected) in
-            [("/a", None), ("/a?", Some("")), ("/a?b?c", Some("b?c")), ("http://a?b", Some("b"))]
-        {
+        for (target, expected) in [
+            ("/a", None),
+            ("/a?", Some("")),
+            ("/a?b?c", Some("b?c")),
+            ("/a?\u{e4}", Some("\u{e4}")),
+            ("http://a?b", Some("b")),
+        ] {
             let found = Target::parse(target.as_bytes()).unwrap().query;
             assert_eq!(found, expected.map(str::as_bytes), "{target}");
         }
@@ -296,6 +316,9 @@ mod tests {
             ("GET http://a%zz/ HTTP/1.1\r\nHost: b\r\n", false),
             ("GET http://[1.2.3.4]/ HTTP/1.1\r\nHost: b\r\n", false),
             ("GET http://a/ HTTP/1.1\r\nHost: []\r\n", false), // 3.2: an invalid Host is one beside an authority, too
+            ("GET / HTTP/1.1\r\nHost: \u{e4}\r\n", false),
+            ("GET http://\u{e4}/ HTTP/1.1\r\nHost: b\r\n", false),
+            ("CONNECT \u{e4}:80 HTTP/1.1\r\nHost: b\r\n", false),
             ("GET http:///a HTTP/1.1\r\nHost: b\r\n", false),
             ("GET http://a@b/ HTTP/1.1\r\nHost: b\r\n", false),
             ("OPTIONS * HTTP/1.1\r\nHost: a\r\n", true),
@@ -312,6 +335,18 @@ mod tests {
             let mut parser = Parser::new();
             let request = parser.advance(bytes.as_bytes()).unwrap().unwrap();
             assert_eq!(has_valid_host(&request), expected, "{head:?}");
+        }
+    }
+
+    #[test]
+    fn an_encoded_query_is_ascii() {
+        // RFC 3986 section 2.1
+        for (query, expected) in
+            [("", ""), ("a=b&c/?d=%C3%A4", "a=b&c/?d=%C3%A4"), ("q=\u{e4}", "q=%C3%A4"), ("%zz\"", "%zz\"")]
+        {
+            let mut encoded = Vec::new();
+            encode_query(query.as_bytes(), &mut encoded);
+            assert_eq!(encoded, expected.as_bytes(), "{query}");
         }
     }
 
