@@ -35,6 +35,7 @@
 //! | Cache-Control | 9111 5.2.2 | `no-cache`, or what the operator says for found files; errors and redirects always `no-cache` | `site` |
 //! | TRACE, CONNECT, Upgrade, trailers in replies, digests | | not supported: nothing that a file needs | |
 
+mod authority;
 pub mod date;
 pub mod encoding;
 pub mod field;

@@ -31,7 +31,7 @@ use crate::http::preconditions::{self, Outcome};
 use crate::http::range::{self, Selection};
 use crate::http::request::{self, Method, Request};
 use crate::http::status::Status;
-use crate::http::target::Target;
+use crate::http::target::{self, Target};
 use cache::Cache;
 use error_page::ErrorPages;
 use load::Stop;
@@ -184,7 +184,7 @@ fn redirect(location: &[u8], query: Option<&[u8]>) -> Response {
     let mut location = location.to_vec();
     if let Some(query) = query {
         location.push(b'?');
-        location.extend_from_slice(query);
+        target::encode_query(query, &mut location);
     }
     let status = Status::MovedPermanently;
     Response::whole(status, Rc::new(error_page::render(status, &[("Location", &location)])))

@@ -231,10 +231,10 @@ fn push(response: Response, persistence: Persistence, line: Option<Line>, turn: 
         response::Body::Range(range) => output.push_content(representation, range),
         response::Body::Multipart(parts) => {
             for (head, range) in parts.parts() {
-                output.push_text(|text| text.extend_from_slice(&head));
+                output.push_text(|text| text.extend_from_slice(head));
                 output.push_content(Rc::clone(&representation), range);
             }
-            output.push_text(|text| text.extend_from_slice(&parts.end()));
+            output.push_text(|text| text.extend_from_slice(parts.end()));
         }
     }
     if let Some(line) = line {
