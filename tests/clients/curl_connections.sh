@@ -41,7 +41,9 @@ use_curl_connections() {
     has "curl -T: Allow" '^allow: get, head' "$(head_of -T "$site/small.txt" "$url/new.txt")"
     is "curl -X DELETE: 405" 405 "$(code -X DELETE "$url/small.txt")"
     is "curl -X BREW: 501" 501 "$(code -X BREW "$url/")"
-    is "curl -X OPTIONS *: 405" 405 "$(code -X OPTIONS --request-target '*' "$url/")"
+    is "curl -X OPTIONS *: 204" 204 "$(code -X OPTIONS --request-target '*' "$url/")"
+    is "curl -X OPTIONS: 204" 204 "$(code -X OPTIONS "$url/")"
+    has "curl -X OPTIONS: Allow" '^allow: get, head, options$' "$(head_of -X OPTIONS "$url/")"
     is "curl --http2 is not upgraded: 200" 200 "$(code --http2 "$url/")"
     is "curl --http2 is not upgraded: 1.1" 1.1 "$(c --http2 -o /dev/null -w '%{http_version}' "$url/")"
     c --http2-prior-knowledge -o /dev/null "$url/" >/dev/null

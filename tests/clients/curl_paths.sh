@@ -36,6 +36,16 @@ END
     is "curl -L //dir: stays on this host" "$url/dir/" \
         "$(c -L --path-as-is -o /dev/null -w '%{url_effective}' "$url//dir" | sed 's,//dir/$,/dir/,')"
     is "curl -L --path-as-is /x/..//dir: stays on this host" 200 "$(code -L --path-as-is "$url/x/..//dir")"
+    # This curl encodes what others send as it was typed; a request target it leaves alone.
+    c -o "$tmp/body" "$url/größe.txt" >/dev/null
+    same "curl größe.txt" "$site/größe.txt" "$tmp/body"
+    c -o "$tmp/body" --request-target /größe.txt "$url" >/dev/null
+    same "curl größe.txt, in raw UTF-8" "$site/größe.txt" "$tmp/body"
+    is "curl größe.txt, in raw UTF-8: the log encodes it" 1 "$(logged '"GET /gr%C3%B6%C3%9Fe\.txt HTTP/1\.1" 200 .*curl')"
+    has "curl grüße, in raw UTF-8: the location is encoded" '^location: (.*/)?gr%C3%BC%C3%9Fe/$' \
+        "$(head_of --request-target /grüße "$url")"
+    is "curl, raw bytes that are no UTF-8: 404" 404 "$(code --request-target $'/\377\376' "$url")"
+    is "curl, a control character: 400" 400 "$(code --request-target $'/a\001b' "$url")"
     is "curl, a target of 16 KiB and more: 414" 414 "$(code "$url/$(printf '%017000d' 0)")"
     is "curl, 101 fields: 431" 431 "$(for n in {1..101}; do echo "header = \"X-$n: 1\""; done | code -K - "$url/")"
     is "curl, a field of 70 kB: 431" 431 "$(printf 'header = "X-Long: %070000d"\n' 0 | code -K - "$url/")"

@@ -78,5 +78,6 @@ lint("GET", "/app.js", [("Range", "bytes=0-99"), ("If-Range", gzip_tag), ("Accep
 lint("GET", "/large.txt", [("Range", "bytes=99999999-")], 416)
 lint("POST", "/", [("Content-Length", "3")], 405, b"a=b")
 lint("POST", "/", [("Content-Length", "3"), ("Expect", "100-continue")], 405)
-lint("OPTIONS", "/", [], 405)
+lint("OPTIONS", "/", [], 204)
+lint("OPTIONS", "*", [], 204)
 lint("BREW", "/", [], 501)

@@ -11,6 +11,8 @@ make_site() {
     echo '<!doctype html><title>dir</title>' >"$site/dir/index.html"
     echo deep >"$site/dir/deep/file.txt"
     echo ü >"$site/sp ace/ü #1.txt"
+    echo größe >"$site/größe.txt"
+    mkdir "$site/grüße" && echo grüße >"$site/grüße/index.html"
     echo well >"$site/.well-known/known.txt"
     echo hidden >"$site/.hidden"
     for number in {1..40}; do echo "$number" >"$site/many/$number.txt"; done
