@@ -31,7 +31,6 @@ use crate::site::cold::Cold;
 use crate::site::resolve::Root;
 use crate::site::{CacheShare, Now, Site};
 use crate::sys::epoll::{Epoll, Events, Interest};
-use crate::sys::signal::{Signal, Signals};
 use crate::sys::socket::Listener;
 
 /// Events that one wait returns at most.
@@ -46,7 +45,6 @@ const ARENA: usize = 512 * 1024;
 
 const LISTENER: u64 = u64::MAX;
 const WAKER: u64 = u64::MAX - 1;
-const SIGNALS: u64 = u64::MAX - 2;
 
 /// What a worker is made of that the server decides.
 pub(super) struct Setup {
@@ -58,8 +56,6 @@ pub(super) struct Setup {
     pub listener: Option<Arc<Listener>>,
     /// Who is let in.
     pub limits: Arc<ConnectionLimits>,
-    /// The signals, for one worker.
-    pub signals: Option<Signals>,
     /// Where the files are.
     pub root: Root,
     /// How they are served.
@@ -144,9 +140,6 @@ impl Worker {
             epoll.add(&**listener, LISTENER, Interest::ReadableExclusive)?;
         }
         epoll.add(setup.workers.peer(setup.index).waker(), WAKER, Interest::Readable)?;
-        if let Some(signals) = &setup.signals {
-            epoll.add(signals, SIGNALS, Interest::Readable)?;
-        }
         let mut log = setup.logs_access.then(|| AccessLog::new(setup.log_file.clone()));
         if let Some(log) = &mut log {
             log.set_time(moment.now);
@@ -241,7 +234,6 @@ impl Worker {
             match token {
                 LISTENER => self.accept(ACCEPTED),
                 WAKER => self.on_wake(),
-                SIGNALS => self.obey(),
                 token => self.read(token as usize),
             }
         }
@@ -269,19 +261,6 @@ impl Worker {
         }
         if workers.is_stopping() && self.ends.is_none() {
             self.begin_to_stop();
-        }
-    }
-
-    fn obey(&mut self) {
-        while let Some(signal) = self.setup.signals.as_mut().and_then(Signals::take) {
-            match signal {
-                Signal::Reopen => self.setup.log_file.reopen(),
-                Signal::Stop if self.setup.workers.is_stopping() => {
-                    log::warn!("stopped at once by a second signal");
-                    std::process::exit(1);
-                }
-                Signal::Stop => self.setup.workers.stop(),
-            }
         }
     }
 
