@@ -7,13 +7,13 @@
 use std::net::Ipv6Addr;
 
 /// Whether `text` is an authority. The host must not be empty (RFC 9110 section 4.2.1); the port may be.
-pub fn is_valid(text: &[u8]) -> bool {
+pub(super) fn is_valid(text: &[u8]) -> bool {
     let (host, port) = split(text);
     is_host(host) && port.is_none_or(is_port)
 }
 
 /// Whether `text` is an authority that names a port, as CONNECT needs it (RFC 9110 section 9.3.6).
-pub fn is_valid_with_port(text: &[u8]) -> bool {
+pub(super) fn is_valid_with_port(text: &[u8]) -> bool {
     let (host, port) = split(text);
     is_host(host) && port.is_some_and(|port| !port.is_empty() && is_port(port))
 }

@@ -47,7 +47,6 @@ pub mod parser;
 pub mod preconditions;
 pub mod range;
 pub mod request;
-pub mod response;
 pub mod status;
 pub mod target;
 pub mod validators;
