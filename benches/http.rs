@@ -5,9 +5,9 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use otuserver::http::fields::Fields;
-use otuserver::http::parser::Parser;
 use otuserver::http::status::Status;
 use otuserver::http::target::Target;
+use otuserver::http1::parser::Parser;
 use otuserver::http1::render::{self, Persistence};
 
 const SMALL: &[u8] =

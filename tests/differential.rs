@@ -10,7 +10,7 @@
 #![allow(clippy::panic)]
 
 use otuserver::http::field::{self, Name};
-use otuserver::http::parser::{MAX_FIELDS, MAX_HEAD, MAX_METHOD, MAX_TARGET, ParseError, Parser};
+use otuserver::http1::parser::{MAX_FIELDS, MAX_HEAD, MAX_METHOD, MAX_TARGET, ParseError, Parser};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;

@@ -5,14 +5,14 @@ use std::ops::Range;
 
 use otuserver::http::encoding::{self, Coding};
 use otuserver::http::field::Name;
-use otuserver::http::framing::{Body, FramingError, Skipped, Skipper};
 use otuserver::http::multipart::Multipart;
-use otuserver::http::parser::{ParseError, Parser};
 use otuserver::http::preconditions::{self, Outcome};
 use otuserver::http::range::{self, Selection};
 use otuserver::http::request::Request;
 use otuserver::http::target::{self, Target};
 use otuserver::http::validators::{self, EntityTag, Validators};
+use otuserver::http1::framing::{Body, FramingError, Skipped, Skipper};
+use otuserver::http1::parser::{ParseError, Parser};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};

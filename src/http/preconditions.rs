@@ -56,7 +56,7 @@ fn date_in(request: &Request, name: Name) -> Option<i64> {
 mod tests {
     use super::Outcome::{Failed, NotModified, Proceed};
     use super::*;
-    use crate::http::parser::Parser;
+    use crate::http1::parser::Parser;
 
     const BEFORE: &str = "Sun, 06 Nov 1994 08:49:36 GMT";
     const EXACTLY: &str = "Sun, 06 Nov 1994 08:49:37 GMT";

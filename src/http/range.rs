@@ -236,7 +236,7 @@ impl Parts {
 mod tests {
     use super::Selection::{One, Several, Unsatisfiable, Whole};
     use super::*;
-    use crate::http::parser::Parser;
+    use crate::http1::parser::Parser;
 
     fn selected(method: &str, fields: &str, length: u64) -> Selection {
         let head = format!("{method} / HTTP/1.1\r\nHost: a\r\n{fields}\r\n");

@@ -211,7 +211,7 @@ fn push_encoded(byte: u8, is_plain: bool, encoded: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::parser::Parser;
+    use crate::http1::parser::Parser;
 
     fn path(target: &str) -> Result<Vec<u8>, TargetError> {
         Target::parse(target.as_bytes()).map(|target| target.path.as_bytes().to_vec())

@@ -118,7 +118,7 @@ impl AccessLog {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::parser::Parser;
+    use crate::http1::parser::Parser;
 
     #[test]
     fn a_line_cannot_be_forged() {

@@ -1,10 +1,10 @@
 //! One request and its response: the answer, and what follows on the connection.
 
 use crate::http::field::Name;
-use crate::http::framing::{Body, FramingError, Skipper};
 use crate::http::request::{Method, Request};
 use crate::http::status::Status;
 use crate::http::target;
+use crate::http1::framing::{Body, FramingError, Skipper};
 use crate::http1::render::Persistence;
 use crate::site::now::Now;
 use crate::site::pending::{Job, Pending};

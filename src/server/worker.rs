@@ -27,7 +27,7 @@ use super::timers::Timers;
 use super::workers::{Finished, Incoming, Peer, Workers};
 use crate::config::{Files, Timeouts};
 use crate::http::fields::Fields;
-use crate::http::parser::Parser;
+use crate::http1::parser::Parser;
 use crate::site::now::Now;
 use crate::site::pending::Job;
 use crate::site::resolve::Root;

@@ -7,6 +7,7 @@ mod cache;
 mod clock_cache;
 mod entity_tag;
 mod error_page;
+mod found;
 mod freshness;
 mod load;
 mod names;
@@ -23,12 +24,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::config::Files;
-use crate::http::encoding;
 use crate::http::field::Name;
 use crate::http::media_type;
-use crate::http::multipart::Multipart;
-use crate::http::preconditions::{self, Outcome};
-use crate::http::range::{self, Selection};
 use crate::http::request::{self, Method, Request};
 use crate::http::status::Status;
 use crate::http::target::{self, Target};
@@ -37,7 +34,7 @@ use error_page::ErrorPages;
 use load::Stop;
 use now::Now;
 use pending::{Job, Pending};
-use representation::{Content, Representation, Variant};
+use representation::{Content, Representation};
 use resolve::Root;
 use resource::Resource;
 use response::Response;
@@ -111,39 +108,11 @@ impl Site {
             return Err(Stop::Refused(Status::NotFound));
         }
         let resource = self.cache.find(&target.path, now, pending)?;
-        let variants = match &*resource {
-            Resource::File(variants) => variants,
-            Resource::Redirect(location) => return Ok(redirect(location, target.query)),
-            Resource::Missing => return Err(Stop::Refused(Status::NotFound)),
-        };
-        let Some(variant) = select_variant(request, variants) else {
-            return Ok(refuse_variants(Status::NotAcceptable, variants, &[]));
-        };
-        let representation = Rc::clone(&variant.representation);
-        match preconditions::evaluate(request, &variant.validators()) {
-            Outcome::Proceed => {}
-            Outcome::NotModified => return Ok(Response::fields_alone(Status::NotModified, representation)),
-            Outcome::Failed => return Ok(refuse_variants(Status::PreconditionFailed, variants, &[])),
+        match &*resource {
+            Resource::File(variants) => Ok(found::respond(request, variants, now)),
+            Resource::Redirect(location) => Ok(redirect(location, target.query)),
+            Resource::Missing => Err(Stop::Refused(Status::NotFound)),
         }
-        let length = variant.length();
-        Ok(match range::select(request, &variant.validators(), length) {
-            Selection::Whole => Response::whole(Status::Ok, representation),
-            Selection::One(range) => Response::range(representation, range),
-            // Where a coding stands beside several parts, its place is understood in two ways: in the head
-            // of the response, or in each part. Nobody asks for it, and a range may always be ignored.
-            Selection::Several(_) if variant.coding != encoding::Coding::Identity => {
-                Response::whole(Status::Ok, representation)
-            }
-            Selection::Several(ranges) => {
-                let parts = Multipart::new(&variant.boundary(now), variant.media_type, ranges, length);
-                Response::ranges(representation, parts)
-            }
-            Selection::Unsatisfiable => {
-                let content_range = range::unsatisfied_range(length);
-                let fields = [("Content-Range", content_range.as_bytes())];
-                refuse_variants(Status::RangeNotSatisfiable, variants, &fields)
-            }
-        })
     }
 }
 
@@ -163,21 +132,6 @@ fn check_expectation(request: &Request) -> Result<(), Status> {
     } else {
         Err(Status::ExpectationFailed)
     }
-}
-
-fn select_variant<'a>(request: &Request, variants: &'a [Variant]) -> Option<&'a Variant> {
-    let available = variants.iter().map(|variant| (variant.coding, variant.length()));
-    let coding = encoding::choose(request.values(Name::AcceptEncoding), available)?;
-    variants.iter().find(|variant| variant.coding == coding)
-}
-
-/// A refusal that another Accept-Encoding could have turned, where there is more than one coding.
-fn refuse_variants(status: Status, variants: &[Variant], fields: &[(&str, &[u8])]) -> Response {
-    let mut fields = fields.to_vec();
-    if variants.len() > 1 || status == Status::NotAcceptable {
-        fields.push(("Vary", b"Accept-Encoding"));
-    }
-    Response::whole(status, Rc::new(error_page::render(status, &fields)))
 }
 
 fn redirect(location: &[u8], query: Option<&[u8]>) -> Response {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{Connection, Fetching, ReadingChunks, ReadingHead, State, Turn};
-use crate::http::framing::{Body, FramingError, Skipped};
 use crate::http::status::Status;
+use crate::http1::framing::{Body, FramingError, Skipped};
 use crate::http1::render::{self, Persistence};
 use crate::server::access_log::Line;
 use crate::server::exchange::{self, Exchange, Next};

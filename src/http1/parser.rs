@@ -7,9 +7,9 @@
 //!
 //! It leaves to `request` what the fields say, to `target` what is asked for, to `framing` the body.
 
-use super::field::{self, Name};
-use super::request::Request;
-use super::status::Status;
+use crate::http::field::{self, Name};
+use crate::http::request::{Request, Span};
+use crate::http::status::Status;
 
 /// Bytes of a whole head, the empty line at its end included (single sign-on cookies are long).
 pub const MAX_HEAD: usize = 64 * 1024;
@@ -51,24 +51,6 @@ impl ParseError {
 }
 
 use ParseError::Malformed;
-
-/// A part of the head, as offsets into the bytes that were parsed.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Span {
-    start: u32,
-    end: u32,
-}
-
-impl Span {
-    fn new(start: usize, end: usize) -> Span {
-        // A head has at most MAX_HEAD bytes.
-        Span { start: start as u32, end: end as u32 }
-    }
-
-    pub(super) fn of(self, bytes: &[u8]) -> &[u8] {
-        bytes.get(self.start as usize..self.end as usize).unwrap_or_default()
-    }
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {

@@ -3,9 +3,9 @@
 //! A static server has no use for a body, but where it ends decides where the next request begins.
 //! Whatever two readers could understand in two ways is refused: that is what request smuggling lives on.
 
-use super::field::{self, Name};
-use super::request::Request;
-use super::status::Status;
+use crate::http::field::{self, Name};
+use crate::http::request::Request;
+use crate::http::status::Status;
 
 /// How the body of a request is framed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -232,7 +232,7 @@ fn is_text(byte: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::parser::Parser;
+    use crate::http1::parser::Parser;
 
     const BAD: Result<Body, Status> = Err(Status::BadRequest);
 
