@@ -333,7 +333,7 @@ proptest! {
     #[test]
     fn chunks_are_skipped_however_they_are_cut(
         chunks in vec(vec(any::<u8>(), 1..40), 0..4),
-        extension in select(vec!["", ";a", " ; a=b", ";a=\"b;c\""]),
+        extension in select(vec!["", ";a", " ; a=b", ";a=\"b;c\"", "\t;a = \"\\\"\" ; b"]),
         trailers in select(vec!["", "A: b\r\n", "A:\r\nB: c\r\n"]),
         behind in vec(any::<u8>(), 0..20),
         damage in proptest::option::weighted(0.5, (any::<Index>(), any::<u8>())),

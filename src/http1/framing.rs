@@ -65,6 +65,18 @@ impl Body {
             Some(None) => Err(Malformed("Content-Length is not a number")),
         }
     }
+
+    /// Whether the bytes that have arrived after a head can be the beginning of its body. To be asked before the
+    /// request is answered, since a response that is sent cannot become a 400.
+    ///
+    /// # Errors
+    /// [`FramingError::Malformed`] if they are no chunks.
+    pub fn check_beginning(self, arrived: &[u8]) -> Result<(), FramingError> {
+        match Skipper::new(self, u64::MAX) {
+            Some(mut skipper) => skipper.skip(arrived).map(|_| ()),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Transfer-Encoding of a request must end in `chunked`, once (RFC 9112 section 6.1).
@@ -112,33 +124,46 @@ pub struct Skipper {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// Bytes of the one piece that there is.
+    /// Bytes that are left of a body of known length.
     Length(u64),
-    /// In the digits of a chunk's size: what they say so far, and how many there were.
-    Size {
-        size: u64,
-        digits: u8,
-    },
-    /// In what follows the size on its line.
-    Extension {
-        size: u64,
-    },
-    /// The CR of the size's line has come.
-    SizeEnd {
-        size: u64,
-    },
-    /// Bytes of the chunk's data.
+    /// Before the first digit of a chunk's size, and after a digit: the size so far.
+    SizeStart,
+    Size(u64),
+    /// In the extensions that follow a size.
+    Extensions(u64, Extension),
+    /// After the CR of the line with a size.
+    SizeEnd(u64),
+    /// Bytes that are left of a chunk's data.
     Data(u64),
-    /// Before the CR behind the data, and before its LF.
+    /// Before the CR that follows the data, and after it.
     DataReturn,
     DataEnd,
-    /// At the first byte of a line of the trailer section; in one; behind its CR.
+    /// Before a line of the trailer section, in its name, in its value, and after its CR.
     TrailerStart,
-    Trailer,
+    TrailerName,
+    TrailerValue,
     TrailerEnd,
-    /// Behind the CR of the empty line.
+    /// After the CR of the empty line.
     LastEnd,
     Done,
+}
+
+/// A place in the extensions of a chunk (RFC 9112 section 7.1.1):
+/// `*( BWS ";" BWS chunk-ext-name [ BWS "=" BWS chunk-ext-val ] )`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Extension {
+    /// In whitespace that a semicolon must follow.
+    BeforeSemicolon,
+    BeforeName,
+    Name,
+    /// In whitespace that an equals sign or a semicolon must follow.
+    AfterName,
+    BeforeValue,
+    Token,
+    Quoted,
+    /// After a backslash.
+    Escaped,
+    QuoteEnd,
 }
 
 /// Where skipping has come to.
@@ -158,7 +183,7 @@ impl Skipper {
             Body::None => State::Done,
             Body::Length(length) if length > allowance => return None,
             Body::Length(length) => State::Length(length),
-            Body::Chunked => State::Size { size: 0, digits: 0 },
+            Body::Chunked => State::SizeStart,
         };
         Some(Skipper { state, allowance })
     }
@@ -196,28 +221,31 @@ impl Skipper {
 }
 
 impl State {
-    /// The next state of the chunked grammar (RFC 9112 section 7.1), a byte on.
+    /// The state after one more byte of the chunked grammar (RFC 9112 section 7.1).
     fn after(self, byte: u8) -> Result<State, FramingError> {
-        /// More hexadecimal digits than any body of this world needs; 16 to the 15th fits in 64 bits.
-        const MAX_DIGITS: u8 = 15;
         Ok(match (self, byte) {
-            (State::Size { size, digits }, b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F')
-                if digits < MAX_DIGITS =>
-            {
-                let digit = char::from(byte).to_digit(16).map_or(0, u64::from);
-                State::Size { size: size * 16 + digit, digits: digits + 1 }
+            (State::SizeStart, b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => State::Size(hexadecimal(0, byte)?),
+            (State::Size(size), b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => {
+                State::Size(hexadecimal(size, byte)?)
             }
-            (State::Size { size, digits: 1.. }, b'\r') => State::SizeEnd { size },
-            (State::Size { size, digits: 1.. }, b';' | b' ' | b'\t') => State::Extension { size },
-            (State::Extension { size }, b'\r') => State::SizeEnd { size },
-            (State::Extension { size }, byte) if is_text(byte) => State::Extension { size },
-            (State::SizeEnd { size: 0 }, b'\n') => State::TrailerStart,
-            (State::SizeEnd { size }, b'\n') => State::Data(size),
+            (State::Size(size), b' ' | b'\t') => State::Extensions(size, Extension::BeforeSemicolon),
+            (State::Size(size), b';') => State::Extensions(size, Extension::BeforeName),
+            (State::Size(size), b'\r') => State::SizeEnd(size),
+            (State::Extensions(size, Extension::Name | Extension::Token | Extension::QuoteEnd), b'\r') => {
+                State::SizeEnd(size)
+            }
+            (State::Extensions(size, place), byte) => State::Extensions(size, place.after(byte)?),
+            (State::SizeEnd(0), b'\n') => State::TrailerStart,
+            (State::SizeEnd(size), b'\n') => State::Data(size),
             (State::DataReturn, b'\r') => State::DataEnd,
-            (State::DataEnd, b'\n') => State::Size { size: 0, digits: 0 },
+            (State::DataEnd, b'\n') => State::SizeStart,
             (State::TrailerStart, b'\r') => State::LastEnd,
-            (State::Trailer, b'\r') => State::TrailerEnd,
-            (State::TrailerStart | State::Trailer, byte) if is_text(byte) => State::Trailer,
+            (State::TrailerStart | State::TrailerName, byte) if field::is_token_byte(byte) => {
+                State::TrailerName
+            }
+            (State::TrailerName, b':') => State::TrailerValue,
+            (State::TrailerValue, b'\r') => State::TrailerEnd,
+            (State::TrailerValue, byte) if is_text(byte) => State::TrailerValue,
             (State::TrailerEnd, b'\n') => State::TrailerStart,
             (State::LastEnd, b'\n') => State::Done,
             _ => return Err(Malformed("the chunks are not well-formed")),
@@ -225,6 +253,36 @@ impl State {
     }
 }
 
+impl Extension {
+    /// The place after one more byte that does not end the line.
+    fn after(self, byte: u8) -> Result<Extension, FramingError> {
+        use Extension::{AfterName, BeforeName, BeforeSemicolon, BeforeValue, Escaped, Name};
+        use Extension::{QuoteEnd, Quoted, Token};
+        Ok(match (self, byte) {
+            (BeforeSemicolon | BeforeName | AfterName | BeforeValue, b' ' | b'\t') => self,
+            (Name, b' ' | b'\t') => AfterName,
+            (Token | QuoteEnd, b' ' | b'\t') => BeforeSemicolon,
+            (BeforeSemicolon | Name | AfterName | Token | QuoteEnd, b';') => BeforeName,
+            (Name | AfterName, b'=') => BeforeValue,
+            (BeforeName | Name, byte) if field::is_token_byte(byte) => Name,
+            (BeforeValue | Token, byte) if field::is_token_byte(byte) => Token,
+            (BeforeValue, b'"') => Quoted,
+            (Quoted, b'"') => QuoteEnd,
+            (Quoted, b'\\') => Escaped,
+            (Quoted | Escaped, byte) if is_text(byte) => Quoted,
+            _ => return Err(Malformed("the extensions of a chunk are not well-formed")),
+        })
+    }
+}
+
+/// A number with one more hexadecimal digit.
+fn hexadecimal(number: u64, digit: u8) -> Result<u64, FramingError> {
+    let digit = char::from(digit).to_digit(16).map(u64::from);
+    let longer = number.checked_mul(16).zip(digit).map(|(number, digit)| number + digit);
+    longer.ok_or(Malformed("the size of a chunk does not fit into 64 bits"))
+}
+
+/// Visible bytes, spaces, tabs and obs-text.
 fn is_text(byte: u8) -> bool {
     byte == b'\t' || (byte >= b' ' && byte != 0x7f)
 }
@@ -277,46 +335,166 @@ mod tests {
         }
     }
 
-    #[test]
-    fn skipping_whole_and_cut_at_every_byte() {
-        // RFC 9112 section 7.1; what follows the body is `GET`
-        for (body, text, expected) in [
-            (Body::Length(5), "helloGET", Some(5)),
-            (Body::Chunked, "0\r\n\r\nGET", Some(5)),
-            (Body::Chunked, "5\r\nhello\r\n0\r\n\r\nGET", Some(15)),
-            (Body::Chunked, "00A;a=\"b c\"\r\n0123456789\r\n000\r\n\r\nGET", Some(32)),
-            (Body::Chunked, "1 ; a\r\nx\r\n0\r\nTrailer: a\r\nB:\r\n\r\nGET", Some(31)),
-            (Body::Chunked, "\r\nGET", None),
-            (Body::Chunked, "x\r\nGET", None),
-            (Body::Chunked, "-1\r\nGET", None),
-            (Body::Chunked, "1\nx\r\n0\r\n\r\nGET", None),
-            (Body::Chunked, "1\r\nxy\r\n0\r\n\r\nGET", None),
-            (Body::Chunked, "1\r\nx\n0\r\n\r\nGET", None),
-            (Body::Chunked, "1;\x01\r\nx\r\n0\r\n\r\nGET", None),
-            (Body::Chunked, "1;a\n\r\nx\r\n0\r\n\r\nGET", None),
-            (Body::Chunked, "1;a\rb\r\nx\r\n0\r\n\r\nGET", None),
-            (Body::Chunked, "0\r\na: b\n\r\nGET", None),
-            (Body::Chunked, "fffffffffffffffff\r\nGET", None),
-            (Body::Chunked, "fffffffffffffff\r\nGETGETGETGETGETGETGETGETGETGETGETGET", None), // the allowance
-        ] {
-            let allowance = 40;
-            let mut skipper = Skipper::new(body, allowance).unwrap();
-            let whole = skipper.skip(text.as_bytes());
-            assert_eq!(whole.ok(), expected.map(Skipped::End), "{text:?}");
-
-            let mut skipper = Skipper::new(body, allowance).unwrap();
-            let mut end = None;
-            for (position, byte) in text.bytes().enumerate() {
-                match skipper.skip(&[byte]) {
-                    Ok(Skipped::All) => {}
-                    Ok(Skipped::End(used)) => {
-                        end = Some(position + used);
-                        break;
-                    }
-                    Err(_) => break,
-                }
+    /// Skips a body that comes in one piece, and one that comes in pieces of one byte: where it ends.
+    fn end_of(body: Body, allowance: u64, text: &[u8]) -> Result<Option<usize>, FramingError> {
+        let mut skipper = Skipper::new(body, allowance).unwrap();
+        let whole = skipper.skip(text).map(|skipped| match skipped {
+            Skipped::All => None,
+            Skipped::End(length) => Some(length),
+        });
+        let mut skipper = Skipper::new(body, allowance).unwrap();
+        let mut in_bytes = Ok(None);
+        for (position, byte) in text.iter().enumerate() {
+            match skipper.skip(&[*byte]) {
+                Ok(Skipped::All) => continue,
+                Ok(Skipped::End(used)) => in_bytes = Ok(Some(position + used)),
+                Err(error) => in_bytes = Err(error),
             }
-            assert_eq!(end, expected, "{text:?} in bytes");
+            break;
+        }
+        assert_eq!(in_bytes, whole, "{:?} in bytes", String::from_utf8_lossy(text));
+        whole
+    }
+
+    #[test]
+    fn well_formed_bodies_end_before_the_next_request() {
+        for (section, body, text) in [
+            ("9112 6.2 length", Body::Length(5), &b"hello"[..]),
+            ("9112 7.1 nothing", Body::Chunked, b"0\r\n\r\n"),
+            ("9112 7.1 chunks", Body::Chunked, b"5\r\nhello\r\n1\r\n!\r\n0\r\n\r\n"),
+            ("9112 7.1 digits", Body::Chunked, b"a\r\n0123456789\r\nA\r\n0123456789\r\n0\r\n\r\n"),
+            ("9112 7.1 zeros", Body::Chunked, b"0000000000000000000001\r\nx\r\n0000\r\n\r\n"),
+            ("9112 7.1 data", Body::Chunked, b"4\r\n\r\n\0\xff\r\n0\r\n\r\n"),
+            ("9112 7.1.1 name", Body::Chunked, b"1;a\r\nx\r\n0;a\r\n\r\n"),
+            ("9112 7.1.1 names", Body::Chunked, b"1;a;b;!#$%&'*+-.^_`|~9\r\nx\r\n0\r\n\r\n"),
+            ("9112 7.1.1 value", Body::Chunked, b"1;a=b\r\nx\r\n0;a=b;c;d=e\r\n\r\n"),
+            ("9112 7.1.1 quoted", Body::Chunked, b"1;a=\"b; c=\td\";e\r\nx\r\n0\r\n\r\n"),
+            ("9112 7.1.1 quoted, empty", Body::Chunked, b"1;a=\"\"\r\nx\r\n0\r\n\r\n"),
+            ("9112 7.1.1 quoted-pair", Body::Chunked, b"1;a=\"\\\"\\\\\\\t\"\r\nx\r\n0\r\n\r\n"),
+            ("9112 7.1.1 obs-text", Body::Chunked, b"1;a=\"\x80\\\xff\"\r\nx\r\n0\r\n\r\n"),
+            ("9112 7.1.1 BWS", Body::Chunked, b"1 ;\ta \t= b  ; c=\"d\" ;e\r\nx\r\n0 ;a\r\n\r\n"),
+            ("9112 7.1.2 trailers", Body::Chunked, b"0\r\nTrailer: a\r\nB:\r\nC:\t \x80 \r\n\r\n"),
+            ("9112 7.1.2 trailers", Body::Chunked, b"0;a\r\n!#$%&'*+-.^_`|~9: a:b\r\n\r\n"),
+        ] {
+            let mut bytes = text.to_vec();
+            bytes.extend(b"GET");
+            assert_eq!(end_of(body, 100, &bytes), Ok(Some(text.len())), "{section}");
+            assert_eq!(body.check_beginning(&bytes), Ok(()), "{section}");
+            for end in 0..text.len() {
+                assert_eq!(end_of(body, 100, &text[..end]), Ok(None), "{section}, {end} bytes");
+            }
+        }
+    }
+
+    #[test]
+    fn malformed_chunks() {
+        for (section, text) in [
+            ("9112 7.1 no size", &b"\r\n"[..]),
+            ("9112 7.1 no size", b";a\r\n"),
+            ("9112 7.1 no digit", b"x\r\n"),
+            ("9112 7.1 no digit", b"5g\r\n"),
+            ("9112 7.1 a sign", b"-5\r\n"),
+            ("9112 7.1 a sign", b"+5\r\n"),
+            ("9112 7.1 a prefix", b"0x5\r\n"),
+            ("9112 7.1 space before the size", b" 5\r\n"),
+            ("9112 7.1 two sizes", b"5 5\r\n"),
+            ("9112 7.1 two sizes", b"5\t5\r\n"),
+            ("9112 7.1 two sizes", b"5,5\r\n"),
+            ("9112 7.1 2^64", b"10000000000000000\r\n"),
+            ("9112 7.1 2^64 and 5", b"10000000000000005\r\n"),
+            ("9112 7.1 data too short", b"6\r\nhello\r\n0\r\n"),
+            ("9112 7.1 data too long", b"4\r\nhello\r\n0\r\n"),
+            ("9112 7.1 no line end after the data", b"4\r\nhell0\r\n"),
+            ("9112 7.1 an end without its empty line", b"0\r\nhello\r\n"),
+            ("9112 7.1 an end without its empty line", b"0\r\n0\r\n\r\n"),
+            ("9112 2.2 bare LF", b"5\n"),
+            ("9112 2.2 bare LF", b"4\r\nhell\n0\r\n"),
+            ("9112 2.2 bare LF", b"5;a\n"),
+            ("9112 2.2 bare LF", b"5;a=\"\n\"\r\n"),
+            ("9112 2.2 bare LF", b"0\r\na: b\n"),
+            ("9112 2.2 bare LF", b"0\n"),
+            ("9112 2.2 bare CR", b"5\r"),
+            ("9112 2.2 bare CR", b"4\r\nhell\r0\r\n"),
+            ("9112 2.2 bare CR", b"5;a\rb\r\n"),
+            ("9112 2.2 bare CR", b"5;a=\"\rb\"\r\n"),
+            ("9112 2.2 bare CR", b"0\r\na: b\rc\r\n"),
+            ("9112 7.1.1 BWS and no extension", b"5 \r\n"),
+            ("9112 7.1.1 BWS and no extension", b"0\t\r\n"),
+            ("9112 7.1.1 BWS and no extension", b"5;a \r\n"),
+            ("9112 7.1.1 BWS and no extension", b"5;a=b \r\n"),
+            ("9112 7.1.1 BWS and no extension", b"5;a=\"b\" \r\n"),
+            ("9112 7.1.1 no name", b"5;\r\n"),
+            ("9112 7.1.1 no name", b"5; \r\n"),
+            ("9112 7.1.1 no name", b"5;;x\r\n"),
+            ("9112 7.1.1 no name", b"5;a;\r\n"),
+            ("9112 7.1.1 no name", b"5;=a\r\n"),
+            ("9112 7.1.1 no name", b"0;\r\n"),
+            ("9112 7.1.1 no semicolon", b"5;a b\r\n"),
+            ("9112 7.1.1 no semicolon", b"5;a=b c\r\n"),
+            ("9112 7.1.1 no semicolon", b"5;a=\"b\" c\r\n"),
+            ("9112 7.1.1 no token", b"5;a/b\r\n"),
+            ("9112 7.1.1 no token", b"5;\"a\"\r\n"),
+            ("9112 7.1.1 no token", b"5;a\x80\r\n"),
+            ("9112 7.1.1 no token", b"5;\x01\r\n"),
+            ("9112 7.1.1 no value", b"5;a=\r\n"),
+            ("9112 7.1.1 no value", b"5;a= \r\n"),
+            ("9112 7.1.1 no value", b"5;a=;b\r\n"),
+            ("9112 7.1.1 two values", b"5;a==b\r\n"),
+            ("9112 7.1.1 two values", b"5;a=b=c\r\n"),
+            ("9112 7.1.1 no token as value", b"5;a=(b)\r\n"),
+            ("9112 7.1.1 no token as value", b"5;a=\x80\r\n"),
+            ("9112 7.1.1 an open quote", b"5;a=\"b\r\n"),
+            ("9112 7.1.1 an open quote", b"5;a=\"b\\\"\r\n"),
+            ("9112 7.1.1 a quote within a token", b"5;a=b\"c\"\r\n"),
+            ("9112 7.1.1 after a quote", b"5;a=\"b\"c\r\n"),
+            ("9112 7.1.1 after a quote", b"5;a=\"b\"\"c\"\r\n"),
+            ("9112 7.1.1 after a quote", b"5;a=\"b\"=c\r\n"),
+            ("9110 5.6.4 NUL in quotes", b"5;a=\"\0\"\r\n"),
+            ("9110 5.6.4 DEL in quotes", b"5;a=\"\x7f\"\r\n"),
+            ("9110 5.6.4 NUL after a backslash", b"5;a=\"\\\0\"\r\n"),
+            ("9112 7.1.2 no colon", b"0\r\na\r\n"),
+            ("9112 7.1.2 no name", b"0\r\n: a\r\n"),
+            ("9112 7.1.2 space before the colon", b"0\r\na : b\r\n"),
+            ("9112 7.1.2 space in the name", b"0\r\na b: c\r\n"),
+            ("9112 7.1.2 no token", b"0\r\na\x80: b\r\n"),
+            ("9112 7.1.2 space before the name", b"0\r\n a: b\r\n"),
+            ("9112 5.2 folded line", b"0\r\na: b\r\n c\r\n"),
+            ("9112 5.2 folded line", b"0\r\na: b\r\n\tc: d\r\n"),
+            ("9110 5.5 NUL", b"0\r\na: \0\r\n"),
+            ("9110 5.5 DEL", b"0\r\na: \x7f\r\n"),
+        ] {
+            let shown = String::from_utf8_lossy(text);
+            // All else is as it should be: nothing but the fault can be refused.
+            let rest = if text.contains(&b'5') { &b"hello\r\n0\r\n\r\n"[..] } else { b"\r\n" };
+            let bytes = [text, rest, b"GET / HTTP/1.1\r\n\r\n"].concat();
+            let found = end_of(Body::Chunked, 1000, &bytes).map_err(FramingError::status);
+            assert_eq!(found, Err(Status::BadRequest), "{section}: {shown:?}");
+            assert!(Body::Chunked.check_beginning(&bytes).is_err(), "{section}: {shown:?}");
+        }
+    }
+
+    #[test]
+    fn the_allowance_at_the_number_and_one_beyond() {
+        const ALLOWANCE: usize = 100;
+        for (section, before, after) in [
+            ("9112 7.1 data", "51\r\n", "\r\n0\r\n\r\n"),
+            ("9112 7.1 zeros", "", "0\r\n\r\n"),
+            ("9112 7.1.1 extensions", "0;a=\"", "\"\r\n\r\n"),
+            ("9112 7.1.2 a trailer", "0\r\na: ", "\r\n\r\n"),
+            ("9112 7.1.2 many trailers", "0\r\na: 0\r\nb: 0\r\nc: 0\r\nd: 0\r\nE: ", "\r\n\r\n"),
+        ] {
+            let body = |length: usize| {
+                let before =
+                    if before.starts_with("51") { format!("{:x}\r\n", length - 11) } else { before.into() };
+                let filling = "0".repeat(length - before.len() - after.len());
+                format!("{before}{filling}{after}").into_bytes()
+            };
+            let allowance = ALLOWANCE as u64;
+            let at = end_of(Body::Chunked, allowance, &body(ALLOWANCE));
+            assert_eq!(at, Ok(Some(ALLOWANCE)), "{section}");
+            let beyond = end_of(Body::Chunked, allowance, &body(ALLOWANCE + 1));
+            assert_eq!(beyond, Err(Malformed("the body is too long")), "{section}");
+            assert_eq!(Body::Chunked.check_beginning(&body(ALLOWANCE + 1)), Ok(()), "{section}");
         }
     }
 
