@@ -399,6 +399,7 @@ impl Connection {
     fn note_end(&mut self, turn: &mut Turn) {
         match &self.state {
             State::Lingering(lingering) => self.state = State::Closed(lingering.reason),
+            State::ReadingChunks(_) => self.answer_without_body(turn),
             _ => self.abort(CloseReason::ClientClosed, turn),
         }
     }

@@ -54,16 +54,17 @@ impl Connection {
 
     /// Answers the request at the front of the input. One that has to wait moves to the state if it is the first one;
     /// otherwise the responses before it are to be sent.
-    fn answer_one(&mut self, input: &mut Input, turn: &mut Turn, is_first: bool, is_last: bool) -> Step {
+    fn answer_one(&mut self, input: &mut Input, turn: &mut Turn, is_first: bool, mut is_last: bool) -> Step {
         let chunks = match turn.parser.advance(input.rest()) {
             Ok(Some(request)) => exchange::chunks_to_read(&request),
             Ok(None) => return Step::Incomplete,
             Err(error) => return self.refuse_last(error.status(), input, turn),
         };
-        // A request that is the last one anyway does not need its body read.
+        // A request that is the last one anyway does not need its body read. One that is too long makes it the last.
         if let Some(mut skipper) = chunks.filter(|_| !is_last) {
             match skipper.skip(&input.rest()[turn.parser.length()..]) {
                 Ok(Skipped::End(_)) => {}
+                Err(FramingError::TooLong) => is_last = true,
                 Ok(Skipped::All) => {
                     let length = turn.parser.length();
                     turn.parser.reset();
