@@ -11,16 +11,21 @@ use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path as FilePath;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::http::status::Status;
 use crate::http::target::Path;
 use crate::sys::file::{self, Metadata};
 use crate::sys::open::{self, Purpose};
+use crate::throttle::Throttle;
 
 /// The file that answers for its directory.
 const INDEX: &[u8] = b"index.html";
 /// The one hidden name that is served (RFC 8615).
 const WELL_KNOWN: &[u8] = b".well-known";
+
+/// The warning that a symlink leads outside.
+static OUTSIDE: Throttle = Throttle::new();
 
 /// The reason why a file cannot be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,8 +125,10 @@ impl Root {
         let directory = open::open_directory(&self.0)?;
         let name = CString::new([relative, suffix.as_bytes()].concat()).map_err(io::Error::from)?;
         open::open_beneath(directory.as_fd(), &name, purpose).map_err(|error| {
-            if let Some(outside) = error.get_ref() {
-                log::warn!("{} is refused: {outside}", name.to_string_lossy());
+            if let Some(reason) = error.get_ref()
+                && OUTSIDE.permits(Instant::now())
+            {
+                log::warn!("{} is refused: {reason}", name.to_bytes().escape_ascii());
             }
             error.into()
         })
