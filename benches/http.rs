@@ -5,7 +5,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use otuserver::http::parser::Parser;
-use otuserver::http::response::{self, Connection, Preamble};
+use otuserver::http::response::{self, Persistence, Preamble};
 use otuserver::http::status::Status;
 use otuserver::http::target::Target;
 
@@ -77,7 +77,7 @@ fn response_head(criterion: &mut Criterion) {
     criterion.bench_function("response head", |bencher| {
         bencher.iter(|| {
             out.clear();
-            response::begin_head(&mut out, Status::Ok, &preamble, Connection::Implied);
+            response::begin_head(&mut out, Status::Ok, &preamble, Persistence::Implied);
             out.extend_from_slice(black_box(&fields));
             response::end_head(&mut out);
             black_box(out.len())

@@ -6,21 +6,15 @@
 /// What an unknown extension gets: bytes, nothing is promised.
 pub const UNKNOWN: &str = "application/octet-stream";
 
-const BEFORE_THE_TABLE: [(&str, &str); 6] = [
-    ("cjs", "text/javascript"),
-    ("js", "text/javascript"),
-    ("map", "application/json"),
-    ("md", "text/markdown"),
-    ("mjs", "text/javascript"),
-    ("swf", "application/x-shockwave-flash"),
-];
+const OVERRIDES: [(&str, &str); 3] =
+    [("cjs", "text/javascript"), ("map", "application/json"), ("mjs", "text/javascript")];
 
 /// The media type of a file by the extension of its name, in any case of letters.
 pub fn of(name: &[u8]) -> &'static str {
     let name = name.rsplit(|&byte| byte == b'/').next().unwrap_or(name);
     let Some(dot) = memchr::memrchr(b'.', name) else { return UNKNOWN };
     let Ok(extension) = std::str::from_utf8(&name[dot + 1..]) else { return UNKNOWN };
-    let ours = BEFORE_THE_TABLE.iter().find(|(known, _)| known.eq_ignore_ascii_case(extension));
+    let ours = OVERRIDES.iter().find(|(known, _)| known.eq_ignore_ascii_case(extension));
     match ours {
         Some((_, media_type)) => media_type,
         None => mime_guess::from_ext(extension).first_raw().unwrap_or(UNKNOWN),

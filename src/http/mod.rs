@@ -36,6 +36,7 @@
 //! | TRACE, CONNECT, Upgrade, trailers in replies, digests | | not supported: nothing that a file needs | |
 
 mod authority;
+mod chunk_extension;
 pub mod date;
 pub mod encoding;
 pub mod field;

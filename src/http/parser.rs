@@ -8,7 +8,7 @@
 //! It leaves to `request` what the fields say, to `target` what is asked for, to `framing` the body.
 
 use super::field::{self, Name};
-use super::request::Request;
+use super::request::{Request, RequestLine, Span};
 use super::status::Status;
 
 /// Bytes of a whole head, the empty line at its end included (single sign-on cookies are long).
@@ -52,42 +52,25 @@ impl ParseError {
 
 use ParseError::Malformed;
 
-/// A part of the head, as offsets into the bytes that were parsed.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Span {
-    start: u32,
-    end: u32,
-}
-
-impl Span {
-    fn new(start: usize, end: usize) -> Span {
-        // A head has at most MAX_HEAD bytes.
-        Span { start: start as u32, end: end as u32 }
-    }
-
-    pub(super) fn of(self, bytes: &[u8]) -> &[u8] {
-        bytes.get(self.start as usize..self.end as usize).unwrap_or_default()
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 enum State {
+    /// The request line is still to come.
     RequestLine,
-    Fields,
-    Complete,
+    /// The request line is read, and fields may follow.
+    Fields(RequestLine),
+    /// The empty line is read.
+    Complete(RequestLine),
 }
 
 /// The state machine. Feed it the head from its first byte on, longer each time, until it is complete.
 #[derive(Debug)]
 pub struct Parser {
     state: State,
-    /// Where the line begins that is being read.
+    /// The offset of the line that is being read.
     line: usize,
-    /// Up to where there is no line end, so that no byte is searched twice.
+    /// An offset up to which there is no end of that line, so that no byte is searched twice.
     searched: usize,
-    method: Span,
-    target: Span,
-    minor: u8,
+    /// Field lines that were read, the ones that are not kept included.
     count: usize,
     fields: Vec<(Name, Span)>,
 }
@@ -101,16 +84,7 @@ impl Default for Parser {
 impl Parser {
     /// A parser at the first byte of a head.
     pub fn new() -> Parser {
-        Parser {
-            state: State::RequestLine,
-            line: 0,
-            searched: 0,
-            method: Span::default(),
-            target: Span::default(),
-            minor: 0,
-            count: 0,
-            fields: Vec::new(),
-        }
+        Parser { state: State::RequestLine, line: 0, searched: 0, count: 0, fields: Vec::new() }
     }
 
     /// Back to the first byte of a head; keeps the room that it has.
@@ -126,27 +100,34 @@ impl Parser {
     /// # Errors
     /// A [`ParseError`] as soon as the bytes cannot become a request any more.
     pub fn advance<'a>(&'a mut self, bytes: &'a [u8]) -> Result<Option<Request<'a>>, ParseError> {
-        while self.state != State::Complete {
+        loop {
+            let request_line = match self.state {
+                State::RequestLine => None,
+                State::Fields(request_line) => Some(request_line),
+                State::Complete(request_line) => {
+                    return Ok(Some(Request::new(request_line, &self.fields, bytes)));
+                }
+            };
             let Some(end) = self.line_end(bytes)? else { return Ok(None) };
-            let line = self.line..end;
-            match self.state {
-                State::RequestLine if line.is_empty() => {} // RFC 9112 section 2.2: ignored
-                State::RequestLine => self.request_line(bytes, line.start, line.end)?,
-                State::Fields if line.is_empty() => self.state = State::Complete,
-                State::Fields => self.field_line(bytes, line.start, line.end)?,
-                State::Complete => {}
+            let line = &bytes[self.line..end];
+            match request_line {
+                None if line.is_empty() => {} // RFC 9112 section 2.2: ignored
+                None => self.state = State::Fields(parse_request_line(line, self.line)?),
+                Some(request_line) if line.is_empty() => self.state = State::Complete(request_line),
+                Some(_) => self.add_field_line(line)?,
             }
             self.line = end + 2;
             self.searched = self.line;
         }
-        Ok(Some(Request::new(self.method, self.target, self.minor, &self.fields, bytes)))
     }
 
-    /// What has been read of a head that is refused, for the log: its request line, and the fields before the
-    /// fault. `None` where the request line is the fault, or has not come.
+    /// The part that was read of a head that is refused, for the log: its request line, and the fields before the
+    /// fault. `None` if the request line is the fault, or has not come.
     pub fn partial<'a>(&'a self, bytes: &'a [u8]) -> Option<Request<'a>> {
-        let has_line = self.state != State::RequestLine;
-        has_line.then(|| Request::new(self.method, self.target, self.minor, &self.fields, bytes))
+        match self.state {
+            State::RequestLine => None,
+            State::Fields(line) | State::Complete(line) => Some(Request::new(line, &self.fields, bytes)),
+        }
     }
 
     /// Bytes of the head that was completed.
@@ -154,12 +135,12 @@ impl Parser {
         self.line
     }
 
-    /// Whether the method is HEAD, as far as it can be seen: the answer to a head that is refused has no
-    /// content then either (RFC 9110 section 9.3.2).
+    /// Says if the method is HEAD, as far as it is known: the answer to a head that is refused has no content
+    /// then either (RFC 9110 section 9.3.2).
     pub fn is_head_method(&self, bytes: &[u8]) -> bool {
         match self.state {
             State::RequestLine => bytes.get(self.line..).is_some_and(|line| line.starts_with(b"HEAD ")),
-            State::Fields | State::Complete => self.method.of(bytes) == b"HEAD",
+            State::Fields(line) | State::Complete(line) => line.method.of(bytes) == b"HEAD",
         }
     }
 
@@ -168,7 +149,7 @@ impl Parser {
         let within = &bytes[..bytes.len().min(MAX_HEAD)];
         let Some(found) = memchr::memchr(b'\n', &within[self.searched..]) else {
             self.searched = within.len();
-            if self.state == State::RequestLine {
+            if matches!(self.state, State::RequestLine) {
                 check_unfinished_request_line(&within[self.line..])?;
             }
             return if bytes.len() >= MAX_HEAD { Err(ParseError::HeadTooLong) } else { Ok(None) };
@@ -178,47 +159,18 @@ impl Parser {
             return Ok(Some(feed - 1));
         }
         // The line's own faults come first, as they do when its end has not come yet.
-        if self.state == State::RequestLine {
+        if matches!(self.state, State::RequestLine) {
             check_unfinished_request_line(&within[self.line..feed])?;
         }
         Err(Malformed("a line ends in LF without CR"))
     }
 
-    /// `method SP request-target SP HTTP-version` (RFC 9112 section 3).
-    fn request_line(&mut self, bytes: &[u8], start: usize, end: usize) -> Result<(), ParseError> {
-        let line = &bytes[start..end];
-        check_unfinished_request_line(line)?;
-        let first = memchr::memchr(b' ', line).ok_or(Malformed("the method is not a token and a space"))?;
-        let second = memchr::memchr(b' ', &line[first + 1..]).ok_or(Malformed("no version"))? + first + 1;
-        let target = &line[first + 1..second];
-        // Bytes beyond ASCII stand for themselves percent-encoded: many clients send names as they are typed.
-        // No early exit: without one the compiler turns the loop into vector code.
-        if target.is_empty() || target.iter().fold(false, |bad, &byte| bad | (byte <= b' ') | (byte == 0x7f))
-        {
-            return Err(Malformed("the target is empty or holds a control character"));
-        }
-        self.minor = match &line[second + 1..] {
-            [b'H', b'T', b'T', b'P', b'/', major @ b'0'..=b'9', b'.', minor @ b'0'..=b'9'] => {
-                if *major != b'1' {
-                    return Err(ParseError::UnknownVersion);
-                }
-                minor - b'0'
-            }
-            _ => return Err(Malformed("not an HTTP version")),
-        };
-        self.method = Span::new(start, start + first);
-        self.target = Span::new(start + first + 1, start + second);
-        self.state = State::Fields;
-        Ok(())
-    }
-
     /// `field-name ":" OWS field-value OWS` (RFC 9112 section 5).
-    fn field_line(&mut self, bytes: &[u8], start: usize, end: usize) -> Result<(), ParseError> {
+    fn add_field_line(&mut self, line: &[u8]) -> Result<(), ParseError> {
         self.count += 1;
         if self.count > MAX_FIELDS {
             return Err(ParseError::TooManyFields);
         }
-        let line = &bytes[start..end];
         let colon = line.iter().position(|&byte| !field::is_token_byte(byte)).unwrap_or(line.len());
         if colon == 0 || line.get(colon) != Some(&b':') {
             return Err(Malformed("a field name is not a token and a colon"));
@@ -227,10 +179,33 @@ impl Parser {
             return Err(Malformed("a field value holds a control character"));
         }
         if let Some(name) = Name::of(&line[..colon]) {
-            self.fields.push((name, Span::new(start + colon + 1, end)));
+            self.fields.push((name, Span::new(self.line + colon + 1, self.line + line.len())));
         }
         Ok(())
     }
+}
+
+/// `method SP request-target SP HTTP-version` (RFC 9112 section 3), in a line that begins at `start`.
+fn parse_request_line(line: &[u8], start: usize) -> Result<RequestLine, ParseError> {
+    check_unfinished_request_line(line)?;
+    let first = memchr::memchr(b' ', line).ok_or(Malformed("the method is not a token and a space"))?;
+    let second = memchr::memchr(b' ', &line[first + 1..]).ok_or(Malformed("no version"))? + first + 1;
+    let target = &line[first + 1..second];
+    // Bytes beyond ASCII stand for themselves percent-encoded: many clients send names as they are typed.
+    // No early exit: without one the compiler turns the loop into vector code.
+    if target.is_empty() || target.iter().fold(false, |bad, &byte| bad | (byte <= b' ') | (byte == 0x7f)) {
+        return Err(Malformed("the target is empty or holds a control character"));
+    }
+    let minor = match &line[second + 1..] {
+        [b'H', b'T', b'T', b'P', b'/', b'1', b'.', minor @ b'0'..=b'9'] => minor - b'0',
+        [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'] => {
+            return Err(ParseError::UnknownVersion);
+        }
+        _ => return Err(Malformed("not an HTTP version")),
+    };
+    let method = Span::new(start, start + first);
+    let target = Span::new(start + first + 1, start + second);
+    Ok(RequestLine { method, target, minor })
 }
 
 /// What can be said of a request line before its end is there: so that a TLS handshake, or a target

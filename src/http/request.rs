@@ -3,7 +3,33 @@
 //! It borrows the bytes that it was parsed from and copies nothing.
 
 use super::field::{self, Name};
-use super::parser::Span;
+
+/// A part of a head, as offsets into the bytes that were parsed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Span {
+    start: u32,
+    end: u32,
+}
+
+impl Span {
+    /// The bytes from `start` up to `end`, which a head is short enough for.
+    pub(super) fn new(start: usize, end: usize) -> Span {
+        Span { start: start as u32, end: end as u32 }
+    }
+
+    /// The bytes of this part of the head.
+    pub(super) fn of(self, bytes: &[u8]) -> &[u8] {
+        bytes.get(self.start as usize..self.end as usize).unwrap_or_default()
+    }
+}
+
+/// A request line that was read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RequestLine {
+    pub(super) method: Span,
+    pub(super) target: Span,
+    pub(super) minor: u8,
+}
 
 /// A request method (RFC 9110 section 9, and PATCH of RFC 5789).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,7 +39,7 @@ pub enum Method {
     /// What GET would say, without the content.
     Head,
     /// A method with a name in RFC 9110 or 5789 that a static server does not allow.
-    Known,
+    NotAllowed,
     /// CONNECT: its target has a form of its own.
     Connect,
     /// OPTIONS: its target may be `*`.
@@ -29,7 +55,7 @@ impl Method {
             b"HEAD" => Method::Head,
             b"OPTIONS" => Method::Options,
             b"CONNECT" => Method::Connect,
-            b"POST" | b"PUT" | b"DELETE" | b"TRACE" | b"PATCH" => Method::Known,
+            b"POST" | b"PUT" | b"DELETE" | b"TRACE" | b"PATCH" => Method::NotAllowed,
             _ => Method::Unknown,
         }
     }
@@ -50,18 +76,12 @@ pub struct Request<'a> {
 }
 
 impl<'a> Request<'a> {
-    pub(super) fn new(
-        method: Span,
-        target: Span,
-        minor: u8,
-        fields: &'a [(Name, Span)],
-        bytes: &'a [u8],
-    ) -> Self {
-        let method_text = method.of(bytes);
+    pub(super) fn new(line: RequestLine, fields: &'a [(Name, Span)], bytes: &'a [u8]) -> Self {
+        let method_text = line.method.of(bytes);
         Request {
             method: Method::of(method_text),
-            target: target.of(bytes),
-            minor,
+            target: line.target.of(bytes),
+            minor: line.minor,
             method_text,
             fields,
             bytes,
@@ -133,8 +153,8 @@ mod tests {
             ("GET", Method::Get),
             ("HEAD", Method::Head),
             ("get", Method::Unknown), // RFC 9110 section 9.1: case-sensitive
-            ("POST", Method::Known),
-            ("PATCH", Method::Known),
+            ("POST", Method::NotAllowed),
+            ("PATCH", Method::NotAllowed),
             ("OPTIONS", Method::Options),
             ("BREW", Method::Unknown),
         ] {

@@ -11,7 +11,7 @@ pub const SERVER: &str = "Otuserver";
 
 /// What the response says of the connection (RFC 9110 section 7.6.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Connection {
+pub enum Persistence {
     /// Nothing: HTTP/1.1 goes on.
     Implied,
     /// It goes on although the client speaks HTTP/1.0.
@@ -42,17 +42,17 @@ pub fn field(out: &mut Vec<u8>, name: &str, value: impl AsRef<[u8]>) {
 }
 
 /// Appends one field line with a value that is made at this moment.
-pub fn made_field(out: &mut Vec<u8>, name: &str, value: impl Display) {
+pub fn field_display(out: &mut Vec<u8>, name: &str, value: impl Display) {
     // Writing to memory cannot fail.
     let _ = write!(out, "{name}: {value}\r\n");
 }
 
 /// Begins a head: status line, preamble, connection. Field lines follow, and an empty line.
-pub fn begin_head(out: &mut Vec<u8>, status: Status, preamble: &Preamble, connection: Connection) {
-    let connection = match connection {
-        Connection::Implied => "",
-        Connection::KeepAlive => "Connection: keep-alive\r\n",
-        Connection::Close => "Connection: close\r\n",
+pub fn begin_head(out: &mut Vec<u8>, status: Status, preamble: &Preamble, persistence: Persistence) {
+    let connection = match persistence {
+        Persistence::Implied => "",
+        Persistence::KeepAlive => "Connection: keep-alive\r\n",
+        Persistence::Close => "Connection: close\r\n",
     };
     out.extend_from_slice(status.line().as_bytes());
     out.extend_from_slice(&preamble.0);
@@ -71,14 +71,14 @@ mod tests {
     #[test]
     fn heads() {
         let preamble = Preamble::new(784_111_777);
-        for (connection, line) in [
-            (Connection::Implied, ""),
-            (Connection::KeepAlive, "Connection: keep-alive\r\n"),
-            (Connection::Close, "Connection: close\r\n"),
+        for (persistence, line) in [
+            (Persistence::Implied, ""),
+            (Persistence::KeepAlive, "Connection: keep-alive\r\n"),
+            (Persistence::Close, "Connection: close\r\n"),
         ] {
             let mut out = Vec::new();
-            begin_head(&mut out, Status::Ok, &preamble, connection);
-            made_field(&mut out, "Content-Length", 5);
+            begin_head(&mut out, Status::Ok, &preamble, persistence);
+            field_display(&mut out, "Content-Length", 5);
             field(&mut out, "A", "b");
             end_head(&mut out);
             let expected = format!(

@@ -78,11 +78,6 @@ impl Status {
     pub fn code(self) -> u16 {
         self as u16
     }
-
-    /// Whether it tells of a failure (4xx and 5xx).
-    pub fn is_error(self) -> bool {
-        self.code() >= 400
-    }
 }
 
 #[cfg(test)]

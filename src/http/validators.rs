@@ -75,13 +75,15 @@ impl<'a> EntityTag<'a> {
 pub fn list(value: &[u8]) -> impl Iterator<Item = EntityTag<'_>> {
     let mut rest = value;
     std::iter::from_fn(move || {
-        while let [b',' | b' ' | b'\t', behind @ ..] = rest {
-            rest = behind;
+        while let [b',' | b' ' | b'\t', after @ ..] = rest {
+            rest = after;
         }
-        let found = EntityTag::first(rest).map(|(tag, behind)| (tag, field::trim(behind)));
-        let (tag, behind) = found.filter(|(_, behind)| matches!(behind, [] | [b',', ..])).unzip();
-        rest = behind.unwrap_or_default();
-        tag
+        let (tag, after) = EntityTag::first(rest)?;
+        rest = match field::trim(after) {
+            after @ ([] | [b',', ..]) => after,
+            _ => return None,
+        };
+        Some(tag)
     })
 }
 

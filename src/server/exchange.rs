@@ -3,7 +3,7 @@
 use crate::http::field::Name;
 use crate::http::framing::{Body, FramingError, Skipper};
 use crate::http::request::{Method, Request};
-use crate::http::response::Connection;
+use crate::http::response::Persistence;
 use crate::http::status::Status;
 use crate::http::target;
 use crate::site::cold::{Cold, Fetched};
@@ -38,7 +38,7 @@ pub struct Exchange {
     /// The response.
     pub response: Response,
     /// What it says of the connection.
-    pub connection: Connection,
+    pub connection: Persistence,
     /// What follows it.
     pub then: Then,
 }
@@ -63,9 +63,9 @@ pub fn answer(
         }
     };
     let connection = match then {
-        Then::Read | Then::Skip(_) if request.minor == 0 => Connection::KeepAlive,
-        Then::Read | Then::Skip(_) => Connection::Implied,
-        Then::Linger | Then::Close => Connection::Close,
+        Then::Read | Then::Skip(_) if request.minor == 0 => Persistence::KeepAlive,
+        Then::Read | Then::Skip(_) => Persistence::Implied,
+        Then::Linger | Then::Close => Persistence::Close,
     };
     Ok(Exchange { response, connection, then })
 }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use super::access_log::Line;
 use crate::http::range::ContentRange;
-use crate::http::response::{self, Connection, Preamble};
+use crate::http::response::{self, Persistence, Preamble};
 use crate::site::cold::Cold;
 use crate::site::file::{Content, Representation};
 use crate::site::open_file::OpenFile;
@@ -106,7 +106,7 @@ impl Output {
         &mut self,
         response: Response,
         preamble: &Preamble,
-        connection: Connection,
+        persistence: Persistence,
         line: Option<Line>,
     ) {
         if self.pieces.is_empty() && self.logged.is_empty() {
@@ -115,20 +115,20 @@ impl Output {
         let Response { status, representation, part, with_content } = response;
         let start = self.rendered.len();
         let out = &mut self.rendered;
-        response::begin_head(out, status, preamble, connection);
+        response::begin_head(out, status, preamble, persistence);
         match &part {
             Part::Whole => out.extend_from_slice(representation.fields()),
             Part::Nothing => out.extend_from_slice(representation.fields_of_not_modified()),
             Part::One(range) => {
                 out.extend_from_slice(representation.fields_of_a_range());
                 let content_range = ContentRange { range, length: representation.content.length() };
-                response::made_field(out, "Content-Range", content_range);
-                response::made_field(out, "Content-Length", range.end - range.start);
+                response::field_display(out, "Content-Range", content_range);
+                response::field_display(out, "Content-Length", range.end - range.start);
             }
             Part::Several(parts) => {
                 out.extend_from_slice(representation.fields_of_ranges());
-                response::made_field(out, "Content-Type", parts.content_type());
-                response::made_field(out, "Content-Length", parts.length());
+                response::field_display(out, "Content-Type", parts.content_type());
+                response::field_display(out, "Content-Length", parts.length());
             }
         }
         response::end_head(out);

@@ -106,6 +106,6 @@ impl Connection {
         });
         let with_content = !turn.parser.is_head_method(input.rest());
         let response = Response { with_content, ..turn.site.refuse(status) };
-        turn.output.push(response, turn.preamble, response::Connection::Close, line);
+        turn.output.push(response, turn.preamble, response::Persistence::Close, line);
     }
 }
