@@ -1,8 +1,8 @@
 //! The extensions of a chunk, byte by byte (RFC 9112 section 7.1.1):
 //! `*( BWS ";" BWS chunk-ext-name [ BWS "=" BWS chunk-ext-val ] )`.
 //!
-//! None is obeyed, as the RFC asks for unknown ones. They are read to the letter all the same: a proxy that reads
-//! them otherwise could find another end of the body.
+//! None is obeyed, as the RFC asks for unknown ones. They are read to the letter all the same: a proxy that
+//! reads them otherwise could find another end of the body.
 
 use super::field;
 

@@ -1,25 +1,25 @@
-//! How long a request body is, and skipping one (RFC 9112 sections 6 and 7).
+//! The length of a request body, and the skipping of one (RFC 9112 sections 6 and 7).
 //!
-//! A static server has no use for a body, but where it ends decides where the next request begins.
-//! Whatever two readers could understand in two ways is refused: that is what request smuggling lives on.
+//! A static server has no use for a body, but its end is the beginning of the next request. A body whose end
+//! two readers could find in two places is refused: request smuggling depends on such bodies.
 
 use super::chunk_extension::Extension;
 use super::field::{self, Name};
 use super::request::Request;
 use super::status::Status;
 
-/// How the body of a request is framed.
+/// The framing of a request body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Body {
-    /// There is none.
+    /// No body.
     None,
-    /// So many bytes, at least one.
+    /// A number of bytes, at least one.
     Length(u64),
     /// Chunks (RFC 9112 section 7.1).
     Chunked,
 }
 
-/// Why the end of a body cannot be known. The connection must be closed after the answer.
+/// The reason why the end of a body cannot be known. The connection must be closed after the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FramingError {
     /// Invalid or contradictory; the text says what.
@@ -29,7 +29,7 @@ pub enum FramingError {
 }
 
 impl FramingError {
-    /// The answer that it deserves (RFC 9112 sections 6.1 and 6.3).
+    /// The status of the answer (RFC 9112 sections 6.1 and 6.3).
     pub fn status(self) -> Status {
         match self {
             FramingError::Malformed(_) => Status::BadRequest,
@@ -44,7 +44,7 @@ impl Body {
     /// The framing of a request's body (RFC 9112 section 6.3).
     ///
     /// # Errors
-    /// A [`FramingError`] where the length cannot be known for certain.
+    /// A [`FramingError`] if the length cannot be known for certain.
     pub fn of(request: &Request) -> Result<Body, FramingError> {
         let mut lengths = request.values(Name::ContentLength);
         let length = lengths.next();
@@ -64,11 +64,11 @@ impl Body {
         }
     }
 
-    /// Whether the bytes that have arrived after a head can be the beginning of its body. To be asked before the
-    /// request is answered, since a response that is sent cannot become a 400.
+    /// Checks that the bytes that arrived after a head can be the beginning of its body. The server asks
+    /// before it answers the request: a response that is sent cannot become a 400 any more.
     ///
     /// # Errors
-    /// [`FramingError::Malformed`] if they are no chunks.
+    /// [`FramingError::Malformed`] if they are chunks that are not well-formed.
     pub fn check_beginning(self, arrived: &[u8]) -> Result<(), FramingError> {
         match Skipper::new(self, u64::MAX) {
             Some(mut skipper) => skipper.skip(arrived).map(|_| ()),
@@ -77,7 +77,7 @@ impl Body {
     }
 }
 
-/// Transfer-Encoding of a request must end in `chunked`, once (RFC 9112 section 6.1).
+/// The one transfer coding that is known must be `chunked`, and be the last (RFC 9112 sections 6.1 and 7).
 fn chunked(request: &Request) -> Result<Body, FramingError> {
     if request.minor == 0 {
         return Err(Malformed("Transfer-Encoding in HTTP/1.0"));
@@ -91,7 +91,7 @@ fn chunked(request: &Request) -> Result<Body, FramingError> {
     }
 }
 
-/// A number of decimal digits and nothing else; `None` too where it does not fit.
+/// A number of decimal digits and nothing else; `None` also if it does not fit into 64 bits.
 fn decimal(text: &[u8]) -> Option<u64> {
     if text.is_empty() {
         return None;
@@ -106,7 +106,7 @@ fn decimal(text: &[u8]) -> Option<u64> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Skipper {
     state: State,
-    /// Bytes that may still be skipped before the body is too long to be worth it.
+    /// Bytes that may still be skipped: data, sizes, extensions and trailers alike.
     allowance: u64,
 }
 
@@ -136,18 +136,18 @@ enum State {
     Done,
 }
 
-/// Where skipping has come to.
+/// The result of skipping some bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Skipped {
     /// All bytes belonged to the body, and more are to come.
     All,
-    /// The body is over; so many bytes belonged to it.
+    /// The body has ended; this many bytes belonged to it.
     End(usize),
 }
 
 impl Skipper {
-    /// A skipper at the first byte of a body that gives up after `allowance` bytes; `None` where the body
-    /// says beforehand that it is longer.
+    /// A skipper at the first byte of a body, which gives up after `allowance` bytes. `None` if the length of
+    /// the body is known to be greater.
     pub fn new(body: Body, allowance: u64) -> Option<Skipper> {
         let state = match body {
             Body::None => State::Done,
@@ -158,10 +158,10 @@ impl Skipper {
         Some(Skipper { state, allowance })
     }
 
-    /// Skips what of `bytes` belongs to the body.
+    /// Skips the bytes that belong to the body.
     ///
     /// # Errors
-    /// [`FramingError::Malformed`] where the chunks are not well-formed or the allowance is used up: the
+    /// [`FramingError::Malformed`] if the chunks are not well-formed or the allowance is used up. The
     /// connection must be closed.
     pub fn skip(&mut self, bytes: &[u8]) -> Result<Skipped, FramingError> {
         let mut position = 0;

@@ -1,9 +1,9 @@
-//! A file name -> the media type of what is in it (RFC 9110 section 8.3.1).
+//! A file name -> the media type of the file (RFC 9110 section 8.3.1).
 //!
-//! The registered types come from the `mime_guess` table. A browser refuses a module script whose type
-//! is not JavaScript, and nobody reads a source map as prose: those are the rows that stand before it.
+//! Most types come from the `mime_guess` table. Three are overridden: browsers refuse a module script whose
+//! type is not JavaScript, and a source map is JSON.
 
-/// What an unknown extension gets: bytes, nothing is promised.
+/// The type of a file with an unknown extension: bytes.
 pub const UNKNOWN: &str = "application/octet-stream";
 
 const OVERRIDES: [(&str, &str); 3] =

@@ -1,11 +1,11 @@
 //! A request head out of bytes that arrive in pieces (RFC 9112 sections 2 to 5).
 //!
-//! The state machine has two states, the request line and the fields, and takes one line a step.
-//! It never looks twice for a line end, and gives the same answer however the bytes are cut.
-//! What it refuses and a lenient reader would not: bare LF, bare CR, folded lines, whitespace before
-//! the colon. Each of them is a way to smuggle a request past a proxy that reads it otherwise.
+//! The state machine has two states, the request line and the fields, and takes one line a step. It searches
+//! no byte twice for a line end, and gives the same answer however the bytes are cut. It refuses some heads
+//! that a lenient reader takes: with a bare LF or CR, with folded lines, with whitespace before a colon. Each
+//! of them is a way to smuggle a request past a proxy that reads it otherwise.
 //!
-//! It leaves to `request` what the fields say, to `target` what is asked for, to `framing` the body.
+//! The meaning of the fields is left to `request`, the target to `target`, the body to `framing`.
 
 use super::field::{self, Name};
 use super::request::{Request, RequestLine, Span};
@@ -17,15 +17,15 @@ pub const MAX_HEAD: usize = 64 * 1024;
 pub const MAX_FIELDS: usize = 100;
 /// Bytes of a request target (RFC 9112 section 3 asks for a request line of 8,000 at least).
 pub const MAX_TARGET: usize = 16 * 1024;
-/// Bytes of a method that is read to its end; the longest registered one, UPDATEREDIRECTREF, has 17.
+/// Bytes of a method; the longest registered one, UPDATEREDIRECTREF, has 17.
 pub const MAX_METHOD: usize = 32;
 
-/// Why a head is refused. The connection cannot be used for another request afterwards.
+/// The reason why a head is refused. The connection cannot be used for another request afterwards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ParseError {
     /// It is not HTTP/1; the text says where.
     Malformed(&'static str),
-    /// The method is longer than [`MAX_METHOD`], and so none that there is.
+    /// The method is longer than [`MAX_METHOD`], and so an unknown one.
     MethodTooLong,
     /// The target is longer than [`MAX_TARGET`].
     TargetTooLong,
@@ -38,7 +38,7 @@ pub enum ParseError {
 }
 
 impl ParseError {
-    /// The answer that it deserves.
+    /// The status of the answer.
     pub fn status(self) -> Status {
         match self {
             ParseError::Malformed(_) => Status::BadRequest,
@@ -87,15 +87,15 @@ impl Parser {
         Parser { state: State::RequestLine, line: 0, searched: 0, count: 0, fields: Vec::new() }
     }
 
-    /// Back to the first byte of a head; keeps the room that it has.
+    /// Goes back to the first byte of a head, and keeps the memory that is allocated.
     pub fn reset(&mut self) {
         let mut fields = std::mem::take(&mut self.fields);
         fields.clear();
         *self = Parser { fields, ..Parser::new() };
     }
 
-    /// Reads on. `bytes` begins at the first byte of the head and holds all that has come of it (and
-    /// perhaps of what follows). Returns the request once the head is complete, `None` before.
+    /// Reads on. `bytes` begins at the first byte of the head and holds all of it that has arrived, perhaps
+    /// with bytes that follow it. Returns the request once the head is complete, `None` before.
     ///
     /// # Errors
     /// A [`ParseError`] as soon as the bytes cannot become a request any more.
@@ -121,8 +121,8 @@ impl Parser {
         }
     }
 
-    /// The part that was read of a head that is refused, for the log: its request line, and the fields before the
-    /// fault. `None` if the request line is the fault, or has not come.
+    /// The part of a refused head that was read, for the log: its request line, and the fields before the
+    /// fault. `None` if the fault is in the request line, or that line has not arrived.
     pub fn partial<'a>(&'a self, bytes: &'a [u8]) -> Option<Request<'a>> {
         match self.state {
             State::RequestLine => None,
@@ -135,8 +135,8 @@ impl Parser {
         self.line
     }
 
-    /// Says if the method is HEAD, as far as it is known: the answer to a head that is refused has no content
-    /// then either (RFC 9110 section 9.3.2).
+    /// True if the method is known to be HEAD. The answer to a refused head has no content then (RFC 9110
+    /// section 9.3.2).
     pub fn is_head_method(&self, bytes: &[u8]) -> bool {
         match self.state {
             State::RequestLine => bytes.get(self.line..).is_some_and(|line| line.starts_with(b"HEAD ")),
@@ -144,7 +144,7 @@ impl Parser {
         }
     }
 
-    /// Where the current line ends, before its CRLF; `None` if that has not come yet.
+    /// The offset of the CRLF that ends the current line; `None` if it has not arrived.
     fn line_end(&mut self, bytes: &[u8]) -> Result<Option<usize>, ParseError> {
         let within = &bytes[..bytes.len().min(MAX_HEAD)];
         let Some(found) = memchr::memchr(b'\n', &within[self.searched..]) else {
@@ -158,7 +158,7 @@ impl Parser {
         if feed > self.line && within[feed - 1] == b'\r' {
             return Ok(Some(feed - 1));
         }
-        // The line's own faults come first, as they do when its end has not come yet.
+        // Other faults of the line come first, as they do when its end has not arrived.
         if matches!(self.state, State::RequestLine) {
             check_unfinished_request_line(&within[self.line..feed])?;
         }
@@ -191,8 +191,8 @@ fn parse_request_line(line: &[u8], start: usize) -> Result<RequestLine, ParseErr
     let first = memchr::memchr(b' ', line).ok_or(Malformed("the method is not a token and a space"))?;
     let second = memchr::memchr(b' ', &line[first + 1..]).ok_or(Malformed("no version"))? + first + 1;
     let target = &line[first + 1..second];
-    // Bytes beyond ASCII stand for themselves percent-encoded: many clients send names as they are typed.
-    // No early exit: without one the compiler turns the loop into vector code.
+    // Bytes beyond ASCII are taken as if they were percent-encoded: many clients send names as they are
+    // typed. No early exit: without one the compiler turns the loop into vector code.
     if target.is_empty() || target.iter().fold(false, |bad, &byte| bad | (byte <= b' ') | (byte == 0x7f)) {
         return Err(Malformed("the target is empty or holds a control character"));
     }
@@ -208,8 +208,8 @@ fn parse_request_line(line: &[u8], start: usize) -> Result<RequestLine, ParseErr
     Ok(RequestLine { method, target, minor })
 }
 
-/// What can be said of a request line before its end is there: so that a TLS handshake, or a target
-/// without end, is refused at once.
+/// Checks a request line of which the end may be missing, so that a TLS handshake or a target without end is
+/// refused at once.
 fn check_unfinished_request_line(line: &[u8]) -> Result<(), ParseError> {
     let method = &line[..line.len().min(MAX_METHOD + 1)];
     let length = method.iter().position(|&byte| !field::is_token_byte(byte)).unwrap_or(method.len());
@@ -230,7 +230,7 @@ fn check_unfinished_request_line(line: &[u8]) -> Result<(), ParseError> {
 mod tests {
     use super::*;
 
-    /// What comes of a head: its length, method, target and minor version, or the status.
+    /// The answer to a head: its length, method, target and minor version, or the error.
     type Answer = Result<Option<(usize, String, String, u8)>, ParseError>;
 
     fn whole(bytes: &[u8]) -> Answer {
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_known_of_a_refused_head() {
+    fn a_refused_head_as_far_as_it_was_read() {
         for (head, expected) in [
             ("GET /a HTTP/2.0\r\n", None),
             ("GET /a HT", None),

@@ -1,4 +1,4 @@
-//! A request head, read: method, target, version, fields; does it ask to stay connected.
+//! A request head that was read: method, target, version, fields, and the wish to stay connected.
 //!
 //! It borrows the bytes that it was parsed from and copies nothing.
 
@@ -34,17 +34,17 @@ pub(super) struct RequestLine {
 /// A request method (RFC 9110 section 9, and PATCH of RFC 5789).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
-    /// The representation, please.
+    /// The representation of a target.
     Get,
-    /// What GET would say, without the content.
+    /// The answer to a GET, without its content.
     Head,
-    /// A method with a name in RFC 9110 or 5789 that a static server does not allow.
+    /// A method of RFC 9110 or 5789 that a static server does not allow.
     NotAllowed,
     /// CONNECT: its target has a form of its own.
     Connect,
     /// OPTIONS: its target may be `*`.
     Options,
-    /// No method that we have heard of.
+    /// A method of neither.
     Unknown,
 }
 
@@ -64,11 +64,11 @@ impl Method {
 /// A complete request head.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
-    /// What is to be done.
+    /// The method.
     pub method: Method,
     /// The request target as it was sent (RFC 9112 section 3.2).
     pub target: &'a [u8],
-    /// The minor version as it was sent, 0 to 9; everything above 1 is treated as 1.
+    /// The minor version as it was sent, 0 to 9; any above 1 is treated as 1.
     pub minor: u8,
     method_text: &'a [u8],
     fields: &'a [(Name, Span)],
@@ -100,7 +100,7 @@ impl<'a> Request<'a> {
         self.values(name).next()
     }
 
-    /// Whether the field is there at all.
+    /// True if the request has the field.
     pub fn has(&self, name: Name) -> bool {
         self.fields.iter().any(|(found, _)| *found == name)
     }
@@ -110,7 +110,7 @@ impl<'a> Request<'a> {
         (self.method_text, self.target, self.minor)
     }
 
-    /// Whether the connection is to be kept after the reply (RFC 9112 section 9.3).
+    /// True if the connection is to be kept after the reply (RFC 9112 section 9.3).
     pub fn is_persistent(&self) -> bool {
         let mut keep = self.minor >= 1;
         for option in self.values(Name::Connection).flat_map(field::members) {

@@ -9,12 +9,12 @@ use super::status::Status;
 /// The product name that every response carries (RFC 9110 section 10.2.4).
 pub const SERVER: &str = "Otuserver";
 
-/// What the response says of the connection (RFC 9110 section 7.6.1).
+/// The announcement of a response that the connection stays or ends (RFC 9110 section 7.6.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Persistence {
-    /// Nothing: HTTP/1.1 goes on.
+    /// No announcement: HTTP/1.1 stays connected.
     Implied,
-    /// It goes on although the client speaks HTTP/1.0.
+    /// It stays, although the client speaks HTTP/1.0.
     KeepAlive,
     /// It ends after this response.
     Close,
@@ -41,7 +41,7 @@ pub fn field(out: &mut Vec<u8>, name: &str, value: impl AsRef<[u8]>) {
     }
 }
 
-/// Appends one field line with a value that is made at this moment.
+/// Appends one field line with a value that is formatted into it.
 pub fn field_display(out: &mut Vec<u8>, name: &str, value: impl Display) {
     // Writing to memory cannot fail.
     let _ = write!(out, "{name}: {value}\r\n");
