@@ -4,6 +4,9 @@
 //! anywhere, spelled in another case, joined to one line, the answer is the same. The properties of
 //! well-formed input, beside a naive twin, are in `tests/properties.rs`.
 
+#[path = "listing.rs"]
+mod listing;
+
 use otuserver::http::date;
 use otuserver::http::encoding::{self, Coding};
 use otuserver::http::field::{self, Name};
@@ -202,6 +205,25 @@ pub(crate) fn conditional(bytes: &[u8]) {
         assert!(has(Name::Range) || selections.iter().all(|selection| *selection == Selection::Whole));
         assert!(has(Name::IfRange) || selections.iter().all(|selection| *selection == selections[0]));
     });
+}
+
+/// The path of a folder in its first line, and the names in it, a line each; a slash ends the name of a folder.
+/// (A name may hold a line end: 0xFE stands for one, which no UTF-8 has.)
+pub(crate) fn listing(bytes: &[u8]) {
+    let is_name =
+        |name: &&[u8]| !matches!(*name, b"" | b"." | b"..") && !name.contains(&0) && !name.contains(&b'/');
+    let mut lines = bytes
+        .split(|&byte| byte == b'\n')
+        .map(|line| line.iter().map(|&byte| if byte == 0xfe { b'\n' } else { byte }).collect::<Vec<u8>>());
+    let mut path = Vec::new();
+    let first = lines.next().unwrap_or_default();
+    for segment in first.split(|&byte| byte == b'/').filter(is_name) {
+        path.extend_from_slice(segment);
+        path.push(b'/');
+    }
+    let names: Vec<Vec<u8>> =
+        lines.filter(|line| is_name(&line.strip_suffix(b"/").unwrap_or(line))).collect();
+    listing::check(&path, &names);
 }
 
 fn validators(last_modified: u64) -> Validators<'static> {

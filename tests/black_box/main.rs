@@ -27,6 +27,7 @@ mod workers;
 mod confinement;
 mod files;
 mod freshness;
+mod listing;
 mod redirect;
 
 // The protocol, in the order in which a request walks through it (RFC 9112, then RFC 9110).
