@@ -105,7 +105,7 @@ impl Page {
                     _ => {}
                 },
                 Token::Doctype(_) => {}
-                Token::Comment(_) | Token::Error(_) => panic!("{token:?} in {html}"),
+                Token::Comment(_) | Token::Error(_) => unreachable!("{token:?} in {html}"),
             }
         }
         page
