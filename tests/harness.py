@@ -136,6 +136,7 @@ class Server:
         who = dict(user=NOBODY, group=NOBODY, extra_groups=[]) if as_nobody and os.geteuid() == 0 else {}
         environment = {name: value for name, value in os.environ.items() if not name.startswith("HTTPD_")}
         self.root, self.lines, self.said = root, [], threading.Condition()
+        began = time.monotonic()
         self.process = subprocess.Popen(
             command, stdin=listener or subprocess.DEVNULL, stdout=stdout,
             stderr=stderr[1] if stderr else subprocess.PIPE,
@@ -150,6 +151,7 @@ class Server:
         except Broken:
             self.end()
             raise Broken(f"it does not start: {' / '.join(self.lines)}")
+        self.listened_after = time.monotonic() - began
         self.port, self.own_sockets = int(found.group(1)), self.sockets()
 
     def listen(self):
