@@ -1,10 +1,11 @@
-//! Every flag, once: the doc comments are the help text.
+//! Every flag, once, in groups: the doc comments are the help text. A group is handed on whole and read where it
+//! is obeyed.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Parser;
 use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Args, Parser};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -20,6 +21,30 @@ const STYLES: Styles = Styles::styled()
 #[derive(Clone, Debug, Parser)]
 #[command(name = "httpd", version, styles = STYLES, max_term_width = 100)]
 pub struct Config {
+    /// Where clients connect.
+    #[command(flatten)]
+    pub listen: Listen,
+    /// Which files are served, and how.
+    #[command(flatten)]
+    pub files: Files,
+    /// How many threads and connections there are.
+    #[command(flatten)]
+    pub limits: Limits,
+    /// How long things may take.
+    #[command(flatten)]
+    pub timeouts: Timeouts,
+    /// Where the log goes.
+    #[command(flatten)]
+    pub log: Log,
+    /// Which rights the process keeps.
+    #[command(flatten)]
+    pub privileges: Privileges,
+}
+
+/// Where clients connect.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Listening")]
+pub struct Listen {
     /// Address or name to listen on; 0.0.0.0 takes every IPv4 address, :: also every IPv6 one
     #[arg(long, env = "HTTPD_HOST", value_name = "HOST", default_value = "127.0.0.1")]
     pub host: String,
@@ -28,33 +53,23 @@ pub struct Config {
     #[arg(short, long, env = "HTTPD_PORT", value_name = "PORT", default_value_t = 8000)]
     pub port: u16,
 
-    /// Folder to serve; it may be a symlink that is swapped while the server runs
-    #[arg(short = 'r', long, env = "HTTPD_DOCUMENT_ROOT", value_name = "FOLDER", default_value = ".")]
-    pub document_root: PathBuf,
-
-    /// Worker threads, 1 to 1024; more than there are processors do not help
-    #[arg(short, long, env = "HTTPD_WORKERS", value_name = "COUNT", default_value_t = 1)]
-    #[arg(value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub workers: u16,
-
     /// Connections that may wait to be accepted, 1 to 65535
     #[arg(long, env = "HTTPD_BACKLOG", value_name = "COUNT", default_value_t = 100)]
     #[arg(value_parser = clap::value_parser!(u16).range(1..))]
     pub backlog: u16,
 
-    /// Connections at once, 1 or more, of which idle ones make room for new ones [default: half of the descriptors
-    /// that the process may have]
-    #[arg(long, env = "HTTPD_MAX_CONNECTIONS", value_name = "COUNT")]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
-    pub max_connections: Option<u32>,
+    /// Let another server share the port, so that a new one can take over from this one without a gap
+    #[arg(long, env = "HTTPD_REUSE_PORT", value_parser = clap::builder::FalseyValueParser::new())]
+    pub reuse_port: bool,
+}
 
-    /// Connections at once from one IPv4 address or IPv6 network of 64 bits; 0 for any number
-    #[arg(long, env = "HTTPD_MAX_CONNECTIONS_PER_IP", value_name = "COUNT", default_value_t = 0)]
-    pub max_connections_per_ip: u32,
-
-    /// Append the log to this file instead of standard error
-    #[arg(long, env = "HTTPD_FILE_LOG", value_name = "FILE")]
-    pub file_log: Option<PathBuf>,
+/// Which files are served, and how.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Files")]
+pub struct Files {
+    /// Folder to serve; it may be a symlink that is swapped while the server runs
+    #[arg(short = 'r', long, env = "HTTPD_DOCUMENT_ROOT", value_name = "FOLDER", default_value = ".")]
+    pub document_root: PathBuf,
 
     /// Cache-Control value of found files; errors and redirects always say no-cache
     #[arg(long, env = "HTTPD_CACHE_CONTROL", value_name = "VALUE", default_value = "no-cache")]
@@ -69,30 +84,46 @@ pub struct Config {
     #[arg(long, env = "HTTPD_CACHE_SIZE", value_name = "MIB", default_value_t = 64)]
     #[arg(value_parser = clap::value_parser!(u32).range(..=1024 * 1024))]
     pub cache_size: u32,
+}
 
-    /// Run as this user once the port and the log are open: a name or a number, with a group if not its own
-    #[arg(long, env = "HTTPD_USER", value_name = "NAME[:GROUP]")]
-    pub user: Option<String>,
+/// How many threads and connections there are.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Limits")]
+pub struct Limits {
+    /// Worker threads, 1 to 1024; more than there are processors do not help
+    #[arg(short, long, env = "HTTPD_WORKERS", value_name = "COUNT", default_value_t = 1)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub workers: u16,
 
-    /// Let another server share the port, so that a new one can take over from this one without a gap
-    #[arg(long, env = "HTTPD_REUSE_PORT", value_parser = clap::builder::FalseyValueParser::new())]
-    pub reuse_port: bool,
+    /// Connections at once, 1 or more, of which idle ones make room for new ones [default: half of the descriptors
+    /// that the process may have]
+    #[arg(long, env = "HTTPD_MAX_CONNECTIONS", value_name = "COUNT")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_connections: Option<u32>,
 
-    /// Do not give up the right to other files, sockets and system calls (Landlock, seccomp)
-    #[arg(long, env = "HTTPD_NO_SANDBOX", value_parser = clap::builder::FalseyValueParser::new())]
-    pub no_sandbox: bool,
+    /// Connections at once from one IPv4 address or IPv6 network of 64 bits; 0 for any number
+    #[arg(long, env = "HTTPD_MAX_CONNECTIONS_PER_IP", value_name = "COUNT", default_value_t = 0)]
+    pub max_connections_per_ip: u32,
+}
 
+/// How long things may take.
+#[derive(Args, Clone, Copy, Debug)]
+#[command(next_help_heading = "Timeouts")]
+pub struct Timeouts {
     /// Seconds that a request head may take from its first byte on
-    #[arg(long, env = "HTTPD_HEAD_TIMEOUT", value_name = "SECONDS", default_value = "10", value_parser = seconds)]
-    pub head_timeout: Duration,
+    #[arg(long = "head-timeout", env = "HTTPD_HEAD_TIMEOUT", value_name = "SECONDS", default_value = "10")]
+    #[arg(value_parser = seconds)]
+    pub head: Duration,
 
     /// Seconds that a connection may wait for its next request
-    #[arg(long, env = "HTTPD_IDLE_TIMEOUT", value_name = "SECONDS", default_value = "60", value_parser = seconds)]
-    pub idle_timeout: Duration,
+    #[arg(long = "idle-timeout", env = "HTTPD_IDLE_TIMEOUT", value_name = "SECONDS", default_value = "75")]
+    #[arg(value_parser = seconds)]
+    pub idle: Duration,
 
     /// Seconds that a client may take none of a response, or send none of a body
-    #[arg(long, env = "HTTPD_STALL_TIMEOUT", value_name = "SECONDS", default_value = "30", value_parser = seconds)]
-    pub stall_timeout: Duration,
+    #[arg(long = "stall-timeout", env = "HTTPD_STALL_TIMEOUT", value_name = "SECONDS", default_value = "30")]
+    #[arg(value_parser = seconds)]
+    pub stall: Duration,
 
     /// Bytes a second that a client must take of a response, on average after the stall timeout; 0 for any
     #[arg(long, env = "HTTPD_MIN_RATE", value_name = "BYTES", default_value_t = 500)]
@@ -101,6 +132,28 @@ pub struct Config {
     /// Seconds that responses in flight get to finish when the server is told to stop
     #[arg(long, env = "HTTPD_GRACE", value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     pub grace: Duration,
+}
+
+/// Where the log goes.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Log")]
+pub struct Log {
+    /// Append the log to this file instead of standard error
+    #[arg(long = "file-log", env = "HTTPD_FILE_LOG", value_name = "FILE")]
+    pub file: Option<PathBuf>,
+}
+
+/// Which rights the process keeps.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Rights")]
+pub struct Privileges {
+    /// Run as this user once the port and the log are open: a name or a number, with a group if not its own
+    #[arg(long, env = "HTTPD_USER", value_name = "NAME[:GROUP]")]
+    pub user: Option<String>,
+
+    /// Do not give up the right to other files, sockets and system calls (Landlock, seccomp)
+    #[arg(long, env = "HTTPD_NO_SANDBOX", value_parser = clap::builder::FalseyValueParser::new())]
+    pub no_sandbox: bool,
 
     /// What to try that is forbidden, for the tests of debug builds
     #[cfg(debug_assertions)]

@@ -10,15 +10,15 @@
 //! | --- | --- | --- | --- |
 //! | GET, HEAD | 9110 9.3.1, 9.3.2 | supported; HEAD sends every field that GET does, but Range is for GET alone | [`request`] |
 //! | other methods | 9110 15.5.6, 15.6.2 | known ones 405 with `Allow`, unknown ones 501 | [`request`] |
-//! | versions | 9112 2.3 | 1.0 and 1.1; 1.2 to 1.9 are read as 1.1; another major version 505; no version 400 | [`parser`] |
-//! | line ends | 9112 2.2 | CRLF; empty lines before the request are ignored; bare LF or CR 400: a way to smuggle | [`parser`] |
-//! | folded lines, space before the colon | 9112 5.1, 5.2 | 400: likewise | [`parser`] |
+//! | versions | 9112 2.3 | 1.0 and 1.1; 1.2 to 1.9 are read as 1.1; another major version 505; no version 400 | [`http1::parser`](crate::http1::parser) |
+//! | line ends | 9112 2.2 | CRLF; empty lines before the request are ignored; bare LF or CR 400: a way to smuggle | [`http1::parser`](crate::http1::parser) |
+//! | folded lines, space before the colon | 9112 5.1, 5.2 | 400: likewise | [`http1::parser`](crate::http1::parser) |
 //! | target forms | 9112 3.2 | origin and absolute; `*` and authority only with the methods they belong to | [`target`] |
 //! | Host | 9112 3.2, 3.2.2 | 400 when missing in 1.1, doubled or invalid; the target's authority wins over it | [`target`] |
 //! | dot segments | 3986 5.2.4 | removed after decoding; above the root 400; encoded slash 404, encoded NUL 400 | [`target`] |
-//! | Content-Length | 9112 6.3 | one number; a list, a second line or Transfer-Encoding beside it 400 and close | [`framing`] |
-//! | Transfer-Encoding | 9112 6.1, 7.1 | chunked, with extensions and trailers; others 501; in 1.0, or not last, 400; then close | [`framing`] |
-//! | request bodies | 9112 9.3 | skipped up to a bound, on any method; beyond it the connection is closed in order | [`framing`] |
+//! | Content-Length | 9112 6.3 | one number; a list, a second line or Transfer-Encoding beside it 400 and close | [`http1::framing`](crate::http1::framing) |
+//! | Transfer-Encoding | 9112 6.1, 7.1 | chunked, with extensions and trailers; others 501; in 1.0, or not last, 400; then close | [`http1::framing`](crate::http1::framing) |
+//! | request bodies | 9112 9.3 | skipped up to a bound, on any method; beyond it the connection is closed in order | [`http1::framing`](crate::http1::framing) |
 //! | Expect | 9110 10.1.1 | `100-continue` gets the final status and close; others 417; ignored in 1.0 | `site` |
 //! | persistence, pipelining | 9112 9.3 | as the version and `Connection` say; pipelined requests are answered in order | [`request`] |
 //! | dates | 9110 5.6.7 | three forms are read, one is sent | [`date`] |
@@ -35,17 +35,16 @@
 //! | Cache-Control | 9111 5.2.2 | `no-cache`, or what the operator says for found files; errors and redirects always `no-cache` | `site` |
 //! | TRACE, CONNECT, Upgrade, trailers in replies, digests | | not supported: nothing that a file needs | |
 
+mod authority;
 pub mod date;
 pub mod encoding;
 pub mod field;
-pub mod framing;
+pub mod fields;
 pub mod media_type;
 pub mod multipart;
-pub mod parser;
 pub mod preconditions;
 pub mod range;
 pub mod request;
-pub mod response;
 pub mod status;
 pub mod target;
 pub mod validators;

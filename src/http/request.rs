@@ -3,7 +3,9 @@
 //! It borrows the bytes that it was parsed from and copies nothing.
 
 use super::field::{self, Name};
-use super::parser::Span;
+
+/// The methods that this server allows on every path, as `Allow` lists them.
+pub const ALLOWED: &str = "GET, HEAD, OPTIONS";
 
 /// A request method (RFC 9110 section 9, and PATCH of RFC 5789).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +37,24 @@ impl Method {
     }
 }
 
+/// A part of the head, as offsets into the bytes that it was read from.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Span {
+    start: u32,
+    end: u32,
+}
+
+impl Span {
+    pub(crate) fn new(start: usize, end: usize) -> Span {
+        // No head is longer than 32 bits count.
+        Span { start: start as u32, end: end as u32 }
+    }
+
+    pub(crate) fn of(self, bytes: &[u8]) -> &[u8] {
+        bytes.get(self.start as usize..self.end as usize).unwrap_or_default()
+    }
+}
+
 /// A complete request head.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
@@ -50,7 +70,7 @@ pub struct Request<'a> {
 }
 
 impl<'a> Request<'a> {
-    pub(super) fn new(
+    pub(crate) fn new(
         method: Span,
         target: Span,
         minor: u8,
@@ -106,7 +126,7 @@ impl<'a> Request<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::parser::Parser;
+    use crate::http1::parser::Parser;
 
     #[test]
     fn persistence() {

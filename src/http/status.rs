@@ -35,6 +35,8 @@ macro_rules! statuses {
 statuses! {
     /// The representation follows.
     Ok = 200 "OK",
+    /// There is nothing to show: the methods that a path allows stand in the fields.
+    NoContent = 204 "No Content",
     /// One or several ranges of the representation follow.
     PartialContent = 206 "Partial Content",
     /// A directory was asked for without its closing slash.
@@ -55,6 +57,8 @@ statuses! {
     RequestTimeout = 408 "Request Timeout",
     /// `If-Match` or `If-Unmodified-Since` is false.
     PreconditionFailed = 412 "Precondition Failed",
+    /// The body is longer than the server reads.
+    ContentTooLarge = 413 "Content Too Large",
     /// The request target is longer than the server reads.
     UriTooLong = 414 "URI Too Long",
     /// No asked range overlaps the representation.

@@ -15,6 +15,13 @@ pub struct Validators<'a> {
     pub last_modified: u64,
 }
 
+impl Validators<'_> {
+    /// Whether the representation was modified after a date.
+    pub fn are_newer_than(&self, date: i64) -> bool {
+        i128::from(self.last_modified) > i128::from(date)
+    }
+}
+
 /// An entity tag (RFC 9110 section 8.8.3).
 ///
 /// `==` asks whether two were written alike; whether they match is one of the two comparisons.

@@ -18,7 +18,7 @@ const MAX_QUOTED: usize = 2048;
 
 /// A line whose response is not sent yet: all but the bytes and the time.
 #[derive(Debug)]
-pub struct Line {
+pub(super) struct Line {
     text: String,
     /// Where the bytes are to be put in.
     bytes_at: usize,
@@ -27,7 +27,7 @@ pub struct Line {
 
 impl Line {
     /// The line of a response with this status to a client; `request` is what could be read of its request.
-    pub fn new(
+    pub(super) fn new(
         client: IpAddr,
         time: &str,
         request: Option<&Request>,
@@ -73,7 +73,7 @@ fn escape(bytes: &[u8], text: &mut String) {
 }
 
 /// The lines of one worker.
-pub struct AccessLog {
+pub(super) struct AccessLog {
     file: LogFile,
     lines: Vec<u8>,
     time: String,
@@ -81,12 +81,12 @@ pub struct AccessLog {
 
 impl AccessLog {
     /// A log that is written to `file`.
-    pub fn new(file: LogFile) -> AccessLog {
+    pub(super) fn new(file: LogFile) -> AccessLog {
         AccessLog { file, lines: Vec::new(), time: String::new() }
     }
 
     /// Sets the time of day that the next lines bear.
-    pub fn set_time(&mut self, now: SystemTime) {
+    pub(super) fn set_time(&mut self, now: SystemTime) {
         let seconds = now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
         // From `Sun, 22 Nov 2026 17:35:27 GMT` to `22/Nov/2026:17:35:27 +0000`.
         let date = crate::http::date::format(seconds);
@@ -94,12 +94,12 @@ impl AccessLog {
     }
 
     /// The time of day that lines bear.
-    pub fn time(&self) -> &str {
+    pub(super) fn time(&self) -> &str {
         &self.time
     }
 
     /// Adds the line of a response of which so many bytes of body were sent by `now`.
-    pub fn add(&mut self, line: &Line, bytes: u64, now: Instant) {
+    pub(super) fn add(&mut self, line: &Line, bytes: u64, now: Instant) {
         let (before, behind) = line.text.split_at(line.bytes_at);
         let microseconds = now.saturating_duration_since(line.arrived).as_micros();
         // Writing to a vector cannot fail.
@@ -107,7 +107,7 @@ impl AccessLog {
     }
 
     /// Writes what was added.
-    pub fn flush(&mut self) {
+    pub(super) fn flush(&mut self) {
         if !self.lines.is_empty() {
             self.file.append(&self.lines);
             self.lines.clear();
@@ -118,7 +118,7 @@ impl AccessLog {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::parser::Parser;
+    use crate::http1::parser::Parser;
 
     #[test]
     fn a_line_cannot_be_forged() {

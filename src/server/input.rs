@@ -6,14 +6,14 @@
 use std::borrow::Cow;
 
 /// Bytes that are still to be read, in one piece.
-pub struct Input<'a> {
+pub(super) struct Input<'a> {
     bytes: Cow<'a, [u8]>,
     position: usize,
 }
 
 impl<'a> Input<'a> {
     /// What was held back, and what has arrived behind it.
-    pub fn new(mut held: Vec<u8>, arrived: &'a [u8]) -> Input<'a> {
+    pub(super) fn new(mut held: Vec<u8>, arrived: &'a [u8]) -> Input<'a> {
         let bytes = if held.is_empty() {
             Cow::Borrowed(arrived)
         } else {
@@ -24,22 +24,22 @@ impl<'a> Input<'a> {
     }
 
     /// What is left.
-    pub fn rest(&self) -> &[u8] {
+    pub(super) fn rest(&self) -> &[u8] {
         &self.bytes[self.position..]
     }
 
     /// Whether nothing is left.
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.position == self.bytes.len()
     }
 
     /// Takes away bytes that were read.
-    pub fn consume(&mut self, length: usize) {
+    pub(super) fn consume(&mut self, length: usize) {
         self.position += length;
     }
 
     /// Takes what is left away, to be held. A head that comes byte by byte is not copied for each of them.
-    pub fn take_rest(&mut self) -> Vec<u8> {
+    pub(super) fn take_rest(&mut self) -> Vec<u8> {
         match &mut self.bytes {
             Cow::Owned(held) if self.position == 0 => std::mem::take(held),
             _ => {

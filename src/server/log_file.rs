@@ -15,29 +15,29 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-use crate::sys::keeper::Keeper;
+use crate::sys::log_opener::LogOpener;
 
 /// Starts the process that opens a log file again. To be called before there is a second thread.
 ///
 /// # Errors
 /// The system's.
-pub fn start_keeper(path: &Path) -> io::Result<Keeper> {
+pub(super) fn start_log_opener(path: &Path) -> io::Result<LogOpener> {
     let path = std::path::absolute(path)?;
-    Keeper::start(move || open_to_append(&path))
+    LogOpener::start(move || open_to_append(&path))
 }
 
 /// A log that several threads append to.
 #[derive(Clone)]
-pub struct LogFile(Arc<Shared>);
+pub(super) struct LogFile(Arc<Shared>);
 
 struct Shared {
     file: File,
     /// `None` for standard error.
     path: Option<PathBuf>,
     /// Who opens the file again; without it, we do.
-    keeper: Option<Keeper>,
+    opener: Option<LogOpener>,
     /// How often it was asked to be opened again since that was last done.
-    wishes: AtomicUsize,
+    reopen_requests: AtomicUsize,
     /// Whether the last append ended in the middle of a line.
     is_torn: AtomicBool,
     /// Whether the last append failed and has been told of.
@@ -49,7 +49,7 @@ impl LogFile {
     ///
     /// # Errors
     /// The system's.
-    pub fn open(path: Option<&Path>, keeper: Option<Keeper>) -> io::Result<LogFile> {
+    pub(super) fn open(path: Option<&Path>, opener: Option<LogOpener>) -> io::Result<LogFile> {
         // Absolute, so that it is the same file when it is opened again.
         let path = path.map(std::path::absolute).transpose()?;
         let file = match &path {
@@ -57,12 +57,12 @@ impl LogFile {
             None => standard_error()?,
         };
         let (is_torn, is_broken) = (AtomicBool::new(false), AtomicBool::new(false));
-        let wishes = AtomicUsize::new(0);
-        Ok(LogFile(Arc::new(Shared { file, path, keeper, wishes, is_torn, is_broken })))
+        let reopen_requests = AtomicUsize::new(0);
+        Ok(LogFile(Arc::new(Shared { file, path, opener, reopen_requests, is_torn, is_broken })))
     }
 
     /// Appends lines in one call, if the file takes them in one. What it does not take is lost: serving goes on.
-    pub fn append(&self, lines: &[u8]) {
+    pub(super) fn append(&self, lines: &[u8]) {
         let shared = &self.0;
         let is_written = shared.write(lines);
         if shared.is_broken.swap(!is_written, Ordering::Relaxed) == is_written && shared.path.is_some() {
@@ -73,23 +73,23 @@ impl LogFile {
 
     /// Opens the file anew after it was moved away. Standard error stays as it is. It is done by a thread of its
     /// own: the folder of a log may lie on a disk that hangs.
-    pub fn reopen(&self) {
-        if self.0.path.is_none() || self.0.wishes.fetch_add(1, Ordering::AcqRel) > 0 {
+    pub(super) fn reopen(&self) {
+        if self.0.path.is_none() || self.0.reopen_requests.fetch_add(1, Ordering::AcqRel) > 0 {
             return; // who is at it does it once more
         }
         let log = self.clone();
-        let work = move || log.fulfil_wishes();
+        let work = move || log.serve_reopen_requests();
         if let Err(error) = thread::Builder::new().name("log".into()).spawn(work) {
-            self.0.wishes.store(0, Ordering::Release);
+            self.0.reopen_requests.store(0, Ordering::Release);
             say(format_args!("the log cannot be reopened, the old file goes on: {error}"));
         }
     }
 
-    fn fulfil_wishes(&self) {
+    fn serve_reopen_requests(&self) {
         loop {
-            let wishes = self.0.wishes.load(Ordering::Acquire);
+            let reopen_requests = self.0.reopen_requests.load(Ordering::Acquire);
             self.reopen_now();
-            if self.0.wishes.fetch_sub(wishes, Ordering::AcqRel) == wishes {
+            if self.0.reopen_requests.fetch_sub(reopen_requests, Ordering::AcqRel) == reopen_requests {
                 return;
             }
         }
@@ -98,8 +98,8 @@ impl LogFile {
     /// When the file cannot be opened, the old one is kept, and standard error is told too: nobody may be
     /// reading the old one any more.
     fn reopen_now(&self) {
-        let opened = match (&self.0.keeper, &self.0.path) {
-            (Some(keeper), _) => keeper.open(),
+        let opened = match (&self.0.opener, &self.0.path) {
+            (Some(opener), _) => opener.open(),
             (None, Some(path)) => open_to_append(path),
             (None, None) => return,
         };
@@ -113,7 +113,7 @@ impl LogFile {
     }
 
     /// Whether this is a file of its own.
-    pub fn is_file(&self) -> bool {
+    pub(super) fn is_file(&self) -> bool {
         self.0.path.is_some()
     }
 }

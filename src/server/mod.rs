@@ -1,48 +1,51 @@
 //! What to do next: listen, start the workers, wait until they are done.
 //!
-//! `-w N` runs N of the same loop, the first of them on the main thread. A panic is a bug of ours: it is logged
-//! with its place and ends the whole process, because a worker that is half gone would hold connections that
-//! nobody answers. A supervisor, or the container's restart policy, starts a new one.
+//! `-w N` runs N times the same loop, each on a thread of its own. A panic is a bug of ours: it is logged with its
+//! place and ends the whole process, because a worker that is half gone would hold connections that are never
+//! answered. A supervisor, or the container's restart policy, starts a new one.
 
 mod access_log;
+mod address;
+mod blocking;
+mod close_reason;
 mod connection;
-mod crew;
-mod disk;
+mod descriptors;
 mod exchange;
-mod gate;
-mod identity;
 mod input;
-mod lockdown;
+mod limits;
 mod log_file;
+mod main_thread;
 mod output;
-mod sending;
+mod privileges;
+mod progress;
 mod timers;
+mod transport;
 #[cfg(debug_assertions)]
 mod trial;
 mod worker;
+mod workers;
 
 use std::fmt;
 use std::io::{self, Write};
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::{Arc, mpsc};
-use std::thread::{self, JoinHandle};
+use std::sync::Arc;
 
 use crate::config::Config;
-use crate::site::Policy;
+use crate::site::CacheShare;
 use crate::site::resolve::Root;
-use crate::sys::file::raise_descriptor_limit;
+use crate::site::shared::Shared;
 use crate::sys::signal::Signals;
 use crate::sys::socket::Listener;
 use crate::sys::user::become_user;
-use connection::Timeouts;
-use crew::Crew;
-use disk::Disk;
-use gate::Gate;
-use log_file::{LogFile, start_keeper};
+use blocking::Blocking;
+use descriptors::Descriptors;
+use log_file::{LogFile, start_log_opener};
+use main_thread::WorkerThreads;
 #[cfg(debug_assertions)]
 pub use trial::Trial;
-use worker::{Equipment, Worker};
+use worker::Setup;
+use workers::Workers;
 
 /// Why the server could not start or go on: what failed, and what the system says of it.
 #[derive(Debug)]
@@ -74,106 +77,93 @@ impl<T> Context<T> for io::Result<T> {
     }
 }
 
-/// Serves until a signal says stop.
+/// Serves until a signal says stop. The order of the steps matters:
+///
+/// 1. Open the log, while there is one thread: the process that opens it again starts as a copy of this one.
+/// 2. Bind the address as the user that started us: low ports need root. Then become the other user.
+/// 3. Open the root with the rights of that user.
+/// 4. Block signals: all threads inherit that, and the main thread reads them.
+/// 5. Listen last, after everything that can fail: with `--reuse-port` we take the other server's clients from
+///    this moment on.
+/// 6. Lock in: all threads inherit that too, and it leaves no right to listen.
+/// 7. Start the workers. From then on the main thread waits for signals, and for the workers to finish.
 ///
 /// # Errors
-/// An [`Error`] when the server cannot start: the root, the log, the address.
+/// An [`Error`] when the server cannot start (the root, the log, the address), or a worker cannot go on.
 pub fn run(config: &Config) -> Result<(), Error> {
-    let log_file = open_log(config.file_log.as_deref())?;
+    let log_file = open_log(config.log.file.as_deref())?;
     start_logger(log_file.clone());
     end_with_a_panic();
-    let listener = take_address(config)?;
-    if let Some(user) = &config.user {
-        identity::find(user).and_then(become_user).context(|| format!("cannot run as {user}"))?;
-    }
-    let root = Root::new(&config.document_root)
-        .context(|| format!("cannot serve {}", config.document_root.display()))?;
+    let listener = address::bind(&config.listen)?;
+    change_user(config.privileges.user.as_deref())?;
+    let root = Root::new(&config.files.document_root)
+        .context(|| format!("cannot serve {}", config.files.document_root.display()))?;
     let descriptors = Descriptors::share_out();
     let signals = Signals::new().context(|| "cannot wait for signals".into())?;
-    // Behind all that an operator can get wrong: who listens beside another server gets its clients.
-    listener
-        .listen(i32::from(config.backlog))
-        .context(|| format!("cannot listen on {} port {}", config.host, config.port))?;
+    address::listen(&listener, &config.listen)?;
     let address = listener.local_address().context(|| "cannot tell the address".into())?;
-    if !config.no_sandbox {
-        lockdown::lock_in(&config.document_root, root.path());
+    if !config.privileges.no_sandbox {
+        privileges::lockdown::lock_in(&config.files.document_root, root.path());
     }
     #[cfg(debug_assertions)]
-    if let Some(trial) = config.trial {
+    if let Some(trial) = config.privileges.trial {
         trial.run(root.path());
     }
-
-    let count = usize::from(config.workers);
-    let policy = policy(config, count, &descriptors);
-    let gate = Arc::new(gate(config, &descriptors));
-    let crew = Arc::new(Crew::new(count).context(|| "cannot make the workers".into())?);
-    let listener = Arc::new(listener);
-    let disk = Disk::default();
-    let equip = |index, signals| Equipment {
-        index,
-        crew: Arc::clone(&crew),
-        listener: Some(Arc::clone(&listener)),
-        gate: Arc::clone(&gate),
-        signals,
-        root: root.clone(),
-        policy: policy.clone(),
-        disk: disk.clone(),
-        log_file: log_file.clone(),
-        logs_access: log::log_enabled!(target: "access", log::Level::Info),
-        timeouts: Timeouts {
-            head: config.head_timeout,
-            idle: config.idle_timeout,
-            stall: config.stall_timeout,
-            min_rate: config.min_rate,
-        },
-        grace: config.grace,
-        keeps_listening: config.reuse_port,
-        #[cfg(debug_assertions)]
-        panics: config.trial == Some(Trial::Panic) && index + 1 == count,
-    };
-    let first = Worker::new(equip(0, Some(signals))).context(|| "cannot make a worker".into())?;
-    let others =
-        (1..count).map(|index| start_worker(equip(index, None))).collect::<Result<Vec<_>, Error>>()?;
-    drop(listener);
-    announce(address, &root, count, &log_file);
-    first.run().context(|| "cannot wait for events".into())?;
-    for other in others {
-        // A worker that panics ends the process: there is nothing to join then.
-        if let Ok(result) = other.join() {
-            result.context(|| "cannot wait for events".into())?;
-        }
-    }
-    Ok(())
+    let threads = start_workers(config, listener, &root, &descriptors, &log_file)?;
+    announce(address, &root, config.limits.workers, &log_file);
+    threads.wait(signals, &log_file).context(|| "cannot wait for events".into())
 }
 
-/// Starts a worker on a thread of its own, and returns once it is ready.
-fn start_worker(equipment: Equipment) -> Result<JoinHandle<io::Result<()>>, Error> {
-    let (ready, is_ready) = mpsc::channel();
-    let name = format!("worker-{}", equipment.index);
-    let work = move || match Worker::new(equipment) {
-        Ok(worker) => {
-            // Who started it waits for this word.
-            let _ = ready.send(Ok(()));
-            worker.run()
-        }
-        Err(error) => {
-            let _ = ready.send(Err(error));
-            Ok(())
-        }
-    };
-    let handle = thread::Builder::new().name(name).spawn(work).context(|| "cannot start a thread".into())?;
-    let answer = is_ready.recv().unwrap_or_else(|_| Err(io::ErrorKind::BrokenPipe.into()));
-    answer.context(|| "cannot make a worker".into())?;
-    Ok(handle)
+fn change_user(user: Option<&str>) -> Result<(), Error> {
+    let Some(user) = user else { return Ok(()) };
+    privileges::identity::find(user).and_then(become_user).context(|| format!("cannot run as {user}"))
+}
+
+fn start_workers(
+    config: &Config,
+    listener: Listener,
+    root: &Root,
+    descriptors: &Descriptors,
+    log_file: &LogFile,
+) -> Result<WorkerThreads, Error> {
+    let count = usize::from(config.limits.workers);
+    let cache_bytes = usize::try_from(u64::from(config.files.cache_size) << 20).unwrap_or(usize::MAX);
+    let limits = Arc::new(descriptors.connection_limits(&config.limits));
+    let workers = Arc::new(Workers::new(count).context(|| "cannot make the workers".into())?);
+    let listener = Arc::new(listener);
+    let blocking = Blocking::default();
+    let shared = Arc::new(Shared::default());
+    let mut threads =
+        WorkerThreads::new(Arc::clone(&workers)).context(|| "cannot make the workers".into())?;
+    for index in 0..count {
+        threads.start(Setup {
+            index,
+            workers: Arc::clone(&workers),
+            listener: Some(Arc::clone(&listener)),
+            limits: Arc::clone(&limits),
+            root: root.clone(),
+            files: config.files.clone(),
+            cache: CacheShare { bytes: cache_bytes / count, descriptors: descriptors.files / count },
+            shared: Arc::clone(&shared),
+            blocking: blocking.clone(),
+            log_file: log_file.clone(),
+            logs_access: log::log_enabled!(target: "access", log::Level::Info),
+            timeouts: config.timeouts,
+            keeps_listening: config.listen.reuse_port,
+            #[cfg(debug_assertions)]
+            panics: config.privileges.trial == Some(Trial::Panic) && index + 1 == count,
+        })?;
+    }
+    Ok(threads)
 }
 
 /// Opens the log. To be called first, while there is one thread and nothing open that a process of its own could
 /// inherit.
 fn open_log(path: Option<&Path>) -> Result<LogFile, Error> {
     let name = || path.map_or("standard error".into(), |path| path.display().to_string());
-    let keeper =
-        path.map(start_keeper).transpose().context(|| "cannot start a process for the log".into())?;
-    LogFile::open(path, keeper).context(|| format!("cannot open the log {}", name()))
+    let opener =
+        path.map(start_log_opener).transpose().context(|| "cannot start a process for the log".into())?;
+    LogFile::open(path, opener).context(|| format!("cannot open the log {}", name()))
 }
 
 fn start_logger(log_file: LogFile) {
@@ -191,73 +181,9 @@ fn end_with_a_panic() {
     }));
 }
 
-/// The socket that was passed on, or the first address of the host that can be had.
-fn take_address(config: &Config) -> Result<Listener, Error> {
-    if let Some(listener) = Listener::inherited().context(|| "cannot use LISTEN_FDS".into())? {
-        return Ok(listener);
-    }
-    let (host, port) = (config.host.as_str(), config.port);
-    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    let addresses = (bare, port).to_socket_addrs().context(|| format!("cannot resolve {host}"))?;
-    let mut result = Err(io::ErrorKind::AddrNotAvailable.into());
-    for address in addresses {
-        result = Listener::bind(address, config.reuse_port);
-        if result.is_ok() {
-            break;
-        }
-    }
-    result.context(|| format!("cannot listen on {host} port {port}"))
-}
-
-/// What the descriptors are for, as many as this process may have.
-struct Descriptors {
-    /// A quarter: files that are kept open.
-    files: usize,
-    /// Half, unless the operator says otherwise: connections. What is left is for files that are being sent and
-    /// not kept any more, and for the server itself.
-    connections: usize,
-    /// The most that an operator can have for connections.
-    most_connections: usize,
-}
-
-impl Descriptors {
-    /// Descriptors that are neither files nor connections that were let in.
-    const RESERVE: usize = 200;
-
-    fn share_out() -> Descriptors {
-        let all = usize::try_from(raise_descriptor_limit()).unwrap_or(usize::MAX);
-        let files = all / 4;
-        let connections = (all / 2).max(1);
-        Descriptors {
-            files,
-            connections,
-            most_connections: (all - files).saturating_sub(Descriptors::RESERVE).max(connections),
-        }
-    }
-}
-
-fn policy(config: &Config, workers: usize, descriptors: &Descriptors) -> Policy {
-    Policy {
-        cache_control: config.cache_control.clone(),
-        precompressed: !config.no_precompressed,
-        cache_bytes: config.cache_size as usize * 1024 * 1024 / workers,
-        cache_descriptors: descriptors.files / workers,
-    }
-}
-
-fn gate(config: &Config, descriptors: &Descriptors) -> Gate {
-    let most = descriptors.most_connections;
-    let client_limit = (config.max_connections_per_ip > 0).then_some(config.max_connections_per_ip as usize);
-    let limit = config.max_connections.map_or(descriptors.connections, |limit| limit as usize);
-    if limit > most {
-        log::warn!("--max-connections {limit} is more than the limit of descriptors allows: it is {most}");
-    }
-    Gate::new(limit.min(most), client_limit)
-}
-
 /// The one line that says where the server is. It goes to standard error whatever RUST_LOG says, and to a
 /// log file too.
-fn announce(address: SocketAddr, root: &Root, workers: usize, log_file: &LogFile) {
+fn announce(address: SocketAddr, root: &Root, workers: u16, log_file: &LogFile) {
     let noun = if workers == 1 { "worker" } else { "workers" };
     let version = env!("CARGO_PKG_VERSION");
     let root = root.path().display();

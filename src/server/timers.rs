@@ -11,7 +11,7 @@ const TICK: Duration = Duration::from_millis(100);
 const SLOTS: u64 = 1024;
 
 /// The wheel.
-pub struct Timers {
+pub(super) struct Timers {
     began: Instant,
     /// The tick that is handed out next.
     next: u64,
@@ -22,22 +22,24 @@ pub struct Timers {
 
 impl Timers {
     /// An empty wheel that turns from `now` on.
-    pub fn new(now: Instant) -> Timers {
+    pub(super) fn new(now: Instant) -> Timers {
         Timers { began: now, next: 0, slots: (0..SLOTS).map(|_| Vec::new()).collect(), first: None }
     }
 
     /// Asks for `token` to be looked at once `deadline` has passed, or a little later. Returns when that
     /// will be.
-    pub fn add(&mut self, token: u32, deadline: Instant) -> Instant {
-        let ticks = deadline.saturating_duration_since(self.began).as_nanos() / TICK.as_nanos();
-        let tick = (ticks as u64 + 1).clamp(self.next, self.next + SLOTS - 1);
+    pub(super) fn add(&mut self, token: u32, deadline: Instant) -> Instant {
+        let tick = (self.tick_at(deadline) + 1).clamp(self.next, self.next + SLOTS - 1);
         self.slots[(tick % SLOTS) as usize].push(token);
         self.first = Some(self.first.map_or(tick, |first| first.min(tick)));
         self.time_of(tick)
     }
 
     /// Takes out what is to be looked at by now, into `due`.
-    pub fn take_due(&mut self, now: Instant, due: &mut Vec<u32>) {
+    pub(super) fn take_due(&mut self, now: Instant, due: &mut Vec<u32>) {
+        if self.first.is_none() {
+            self.next = self.next.max(self.tick_at(now));
+        }
         while self.time_of(self.next) <= now {
             // Taken whole: a slot that kept its room would remember the largest burst there was.
             due.append(&mut std::mem::take(&mut self.slots[(self.next % SLOTS) as usize]));
@@ -50,8 +52,14 @@ impl Timers {
     }
 
     /// How long nothing is to be looked at; `None` when the wheel is empty.
-    pub fn next_after(&self, now: Instant) -> Option<Duration> {
+    pub(super) fn next_after(&self, now: Instant) -> Option<Duration> {
         Some(self.time_of(self.first?).saturating_duration_since(now))
+    }
+
+    /// The last tick that is not later than `time`.
+    fn tick_at(&self, time: Instant) -> u64 {
+        let ticks = time.saturating_duration_since(self.began).as_nanos() / TICK.as_nanos();
+        u64::try_from(ticks).unwrap_or(u64::MAX)
     }
 
     fn time_of(&self, tick: u64) -> Instant {

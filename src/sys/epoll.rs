@@ -7,7 +7,7 @@ use super::check;
 
 /// What a descriptor is watched for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Interest {
+pub(crate) enum Interest {
     /// Bytes, a connection or the end of the input.
     Readable,
     /// The same, and of several workers that wait for it one is woken, not all.
@@ -31,14 +31,14 @@ impl Interest {
 
 /// A set of watched descriptors.
 #[derive(Debug)]
-pub struct Epoll(OwnedFd);
+pub(crate) struct Epoll(OwnedFd);
 
 impl Epoll {
     /// An empty set.
     ///
     /// # Errors
     /// The system's, when there are too many descriptors.
-    pub fn new() -> io::Result<Epoll> {
+    pub(crate) fn new() -> io::Result<Epoll> {
         // SAFETY: the call takes no pointer.
         let descriptor = check(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })?;
         // SAFETY: the kernel has just made this descriptor for us and nobody else has it.
@@ -49,7 +49,7 @@ impl Epoll {
     ///
     /// # Errors
     /// The system's, when it is watched already or memory is short.
-    pub fn add(&self, descriptor: impl AsFd, token: u64, interest: Interest) -> io::Result<()> {
+    pub(crate) fn add(&self, descriptor: impl AsFd, token: u64, interest: Interest) -> io::Result<()> {
         self.control(libc::EPOLL_CTL_ADD, descriptor, token, interest)
     }
 
@@ -57,7 +57,7 @@ impl Epoll {
     ///
     /// # Errors
     /// The system's, when it is not watched.
-    pub fn modify(&self, descriptor: impl AsFd, token: u64, interest: Interest) -> io::Result<()> {
+    pub(crate) fn modify(&self, descriptor: impl AsFd, token: u64, interest: Interest) -> io::Result<()> {
         self.control(libc::EPOLL_CTL_MOD, descriptor, token, interest)
     }
 
@@ -65,7 +65,7 @@ impl Epoll {
     ///
     /// # Errors
     /// The system's, when it is not watched.
-    pub fn delete(&self, descriptor: impl AsFd) -> io::Result<()> {
+    pub(crate) fn delete(&self, descriptor: impl AsFd) -> io::Result<()> {
         self.control(libc::EPOLL_CTL_DEL, descriptor, 0, Interest::Readable)
     }
 
@@ -86,7 +86,7 @@ impl Epoll {
     ///
     /// # Errors
     /// The system's; there is none that a correct program sees.
-    pub fn wait(&self, events: &mut Events, milliseconds: i32) -> io::Result<()> {
+    pub(crate) fn wait(&self, events: &mut Events, milliseconds: i32) -> io::Result<()> {
         let room = events.0.capacity().min(i32::MAX as usize) as i32;
         events.0.clear();
         // SAFETY: the vector has room for `room` events, and the kernel writes no more than that.
@@ -105,17 +105,17 @@ impl Epoll {
 }
 
 /// Room for the events of one wait.
-pub struct Events(Vec<libc::epoll_event>);
+pub(crate) struct Events(Vec<libc::epoll_event>);
 
 impl Events {
     /// Room for `capacity` events, at least one.
-    pub fn with_capacity(capacity: usize) -> Events {
+    pub(crate) fn with_capacity(capacity: usize) -> Events {
         Events(Vec::with_capacity(capacity.max(1)))
     }
 
     /// The tokens of the descriptors that are ready. What they are ready for the next call on them tells:
     /// that covers errors and hang-ups too.
-    pub fn tokens(&self) -> impl Iterator<Item = u64> {
+    pub(crate) fn tokens(&self) -> impl Iterator<Item = u64> {
         self.0.iter().map(|event| event.u64)
     }
 }

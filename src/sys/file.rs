@@ -11,7 +11,7 @@ use super::{check, check_size, uninterrupted};
 
 /// What a name stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// A regular file.
     Regular,
     /// A directory.
@@ -22,7 +22,7 @@ pub enum Kind {
 
 /// A point in time as the file system keeps it: seconds since 1970, and nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Timestamp {
+pub(crate) struct Timestamp {
     /// Seconds since 1970, negative before.
     pub seconds: i64,
     /// 0 to 999,999,999.
@@ -31,7 +31,7 @@ pub struct Timestamp {
 
 /// What tells one state of a file from another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Metadata {
+pub(crate) struct Metadata {
     /// Regular, directory or something else.
     pub kind: Kind,
     /// The file system.
@@ -70,7 +70,7 @@ impl From<libc::stat> for Metadata {
 ///
 /// # Errors
 /// The system's (stat(2)).
-pub fn stat(path: &CStr) -> io::Result<Metadata> {
+pub(crate) fn stat(path: &CStr) -> io::Result<Metadata> {
     let mut stat = MaybeUninit::<libc::stat>::uninit();
     // SAFETY: `path` ends in NUL, and `stat` has room for the answer.
     uninterrupted(|| unsafe { libc::stat(path.as_ptr(), stat.as_mut_ptr()) })?;
@@ -82,7 +82,7 @@ pub fn stat(path: &CStr) -> io::Result<Metadata> {
 ///
 /// # Errors
 /// The system's; there is none that a correct program sees on a local file system.
-pub fn metadata(file: impl AsFd) -> io::Result<Metadata> {
+pub(crate) fn metadata(file: impl AsFd) -> io::Result<Metadata> {
     let mut stat = MaybeUninit::<libc::stat>::uninit();
     // SAFETY: `stat` has room for the answer.
     check(unsafe { libc::fstat(file.as_fd().as_raw_fd(), stat.as_mut_ptr()) })?;
@@ -95,7 +95,7 @@ pub fn metadata(file: impl AsFd) -> io::Result<Metadata> {
 ///
 /// # Errors
 /// `WouldBlock` when there is no room; the connection's; the file's.
-pub fn send_file(socket: &Socket, file: &File, offset: u64, count: usize) -> io::Result<usize> {
+pub(crate) fn send_file(socket: &Socket, file: &File, offset: u64, count: usize) -> io::Result<usize> {
     let mut offset = offset as libc::off64_t;
     let (to, from) = (socket.as_fd().as_raw_fd(), file.as_raw_fd());
     // SAFETY: `offset` lives through the call.
@@ -106,13 +106,13 @@ pub fn send_file(socket: &Socket, file: &File, offset: u64, count: usize) -> io:
 ///
 /// # Errors
 /// The system's; there is none that a correct program sees.
-pub fn replace(target: BorrowedFd, source: BorrowedFd) -> io::Result<()> {
+pub(crate) fn replace(target: BorrowedFd, source: BorrowedFd) -> io::Result<()> {
     // SAFETY: the call takes no pointer; `target` stays open, it only changes what it stands for.
     check(unsafe { libc::dup3(source.as_raw_fd(), target.as_raw_fd(), libc::O_CLOEXEC) }).map(drop)
 }
 
 /// How many descriptors this process may have, after raising the soft limit to the hard one.
-pub fn raise_descriptor_limit() -> u64 {
+pub(crate) fn raise_descriptor_limit() -> u64 {
     let mut limit = libc::rlimit { rlim_cur: 1024, rlim_max: 1024 };
     // SAFETY: `limit` has room for the answer and lives through both calls.
     unsafe {

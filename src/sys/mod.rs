@@ -4,15 +4,16 @@
 //! lets nothing raw out. It decides nothing: policy lives in `server` and `site`.
 #![allow(unsafe_code)]
 
-pub mod epoll;
-pub mod file;
-pub mod keeper;
-pub mod open;
-pub mod page_cache;
-pub mod sandbox;
-pub mod signal;
-pub mod socket;
-pub mod user;
+pub(crate) mod epoll;
+pub(crate) mod file;
+pub(crate) mod log_opener;
+pub(crate) mod open;
+pub(crate) mod page_cache;
+pub(crate) mod sandbox;
+pub(crate) mod signal;
+pub(crate) mod socket;
+pub(crate) mod user;
+pub(crate) mod waker;
 
 use std::io;
 

@@ -11,7 +11,7 @@ use super::check_size;
 
 /// Appends bytes of a file from `offset` on to `buffer`, but only if they are in memory already: it never
 /// waits for a disk. Returns whether all `count` bytes were; if not, the buffer is as it was.
-pub fn read_if_resident(file: &File, offset: u64, count: usize, buffer: &mut Vec<u8>) -> bool {
+pub(crate) fn read_if_resident(file: &File, offset: u64, count: usize, buffer: &mut Vec<u8>) -> bool {
     buffer.reserve(count);
     let room = buffer.spare_capacity_mut();
     let is_read = read_without_waiting(file, offset, &mut room[..count]).is_ok_and(|read| read == count);
@@ -41,7 +41,7 @@ const PAGE: u64 = 4096;
 /// last byte tells whether they have come. Where it may not count (before 6.5, or a file of somebody else)
 /// the first and the last byte stand for the whole. A file system that tells neither (overlayfs) is taken to
 /// have nothing in memory.
-pub fn is_resident(file: &File, range: Range<u64>) -> bool {
+pub(crate) fn is_resident(file: &File, range: Range<u64>) -> bool {
     are_pages_resident(file, &range).unwrap_or_else(|| {
         let last = range.end.saturating_sub(1);
         [range.start, last].map(|position| is_byte_resident(file, position)) == [Some(true); 2]
@@ -49,7 +49,7 @@ pub fn is_resident(file: &File, range: Range<u64>) -> bool {
 }
 
 /// The same for a range that is too long for its ends to stand for it: `None` where the kernel may not count.
-pub fn are_pages_resident(file: &File, range: &Range<u64>) -> Option<bool> {
+pub(crate) fn are_pages_resident(file: &File, range: &Range<u64>) -> Option<bool> {
     let counted = count_pages(file, range)?;
     let last = range.end.saturating_sub(1);
     // Where a byte does not tell, pages that are there are enough: tmpfs has them nowhere else.
@@ -80,7 +80,7 @@ fn count_pages(file: &File, range: &Range<u64>) -> Option<u64> {
 ///
 /// # Errors
 /// The file's: it cannot be read, or ends before the range does (`UnexpectedEof`).
-pub fn read_into_memory(file: &File, range: Range<u64>) -> io::Result<()> {
+pub(crate) fn read_into_memory(file: &File, range: Range<u64>) -> io::Result<()> {
     const STRIDE: usize = 64 * 1024;
     let count = (range.end - range.start) as usize;
     // It is a hint, and what matters is the waiting below.

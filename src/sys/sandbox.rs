@@ -21,7 +21,7 @@ use seccompiler::{
 ///
 /// # Errors
 /// What the kernel refused.
-pub fn forbid_files(readable: &[PathBuf]) -> Result<bool, String> {
+pub(crate) fn forbid_files(readable: &[PathBuf]) -> Result<bool, String> {
     // What a kernel does not know of this version is left out.
     let abi = ABI::V7;
     let restrict = || {
@@ -46,7 +46,7 @@ pub fn forbid_files(readable: &[PathBuf]) -> Result<bool, String> {
 ///
 /// # Errors
 /// What the kernel refused, or that there is no filter for this architecture.
-pub fn forbid_system_calls() -> Result<(), String> {
+pub(crate) fn forbid_system_calls() -> Result<(), String> {
     let install = || -> Result<(), seccompiler::Error> {
         let architecture = std::env::consts::ARCH.try_into()?;
         let refused = SeccompAction::Errno(libc::ENOSYS as u32);
@@ -81,7 +81,7 @@ const FREELY: &[libc::c_long] = &[
     libc::SYS_rt_sigprocmask, libc::SYS_rt_sigreturn, libc::SYS_restart_syscall, libc::SYS_sched_yield,
     libc::SYS_sched_getaffinity, libc::SYS_gettid, libc::SYS_getpid, libc::SYS_exit, libc::SYS_exit_group,
     // Time, where the kernel has no faster way to it, and random numbers.
-    libc::SYS_clock_gettime, libc::SYS_getrandom,
+    libc::SYS_clock_gettime, libc::SYS_clock_nanosleep, libc::SYS_getrandom,
     #[cfg(target_arch = "x86_64")] libc::SYS_epoll_wait,
     #[cfg(target_arch = "x86_64")] libc::SYS_stat,
 ];
@@ -126,7 +126,7 @@ fn allowed() -> Result<Rules, BackendError> {
 /// # Errors
 /// The refusal.
 #[cfg(debug_assertions)]
-pub fn ask_to_be_traced() -> std::io::Result<()> {
+pub(crate) fn ask_to_be_traced() -> std::io::Result<()> {
     // SAFETY: the request takes no pointer.
     super::check(unsafe { libc::ptrace(libc::PTRACE_TRACEME) } as libc::c_int).map(drop)
 }

@@ -1,7 +1,7 @@
-//! Signals as something to read (signalfd(2)), and a bell between threads (eventfd(2)).
+//! Signals as something to read (signalfd(2)).
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
 
@@ -9,7 +9,7 @@ use super::check;
 
 /// What an operator says to the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Signal {
+pub(crate) enum Signal {
     /// SIGTERM or SIGINT.
     Stop,
     /// SIGHUP or SIGUSR1.
@@ -33,7 +33,7 @@ pub(super) fn block_signals() -> libc::sigset_t {
 
 /// The signals that are read instead of handled.
 #[derive(Debug)]
-pub struct Signals(File);
+pub(crate) struct Signals(File);
 
 impl Signals {
     /// Blocks SIGTERM, SIGINT, SIGHUP and SIGUSR1 for this thread and the ones it starts from now on, and
@@ -41,7 +41,7 @@ impl Signals {
     ///
     /// # Errors
     /// The system's, when there are too many descriptors.
-    pub fn new() -> io::Result<Signals> {
+    pub(crate) fn new() -> io::Result<Signals> {
         let set = block_signals();
         // SAFETY: `set` lives through the call.
         let descriptor = check(unsafe { libc::signalfd(-1, &set, libc::SFD_NONBLOCK | libc::SFD_CLOEXEC) })?;
@@ -50,7 +50,7 @@ impl Signals {
     }
 
     /// The next signal that has come, if any.
-    pub fn take(&mut self) -> Option<Signal> {
+    pub(crate) fn take(&mut self) -> Option<Signal> {
         let mut record = [0u8; size_of::<libc::signalfd_siginfo>()];
         self.0.read_exact(&mut record).ok()?;
         // The number is the first field of the record (signalfd(2)).
@@ -62,41 +62,6 @@ impl Signals {
 }
 
 impl AsFd for Signals {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
-    }
-}
-
-/// A bell that one thread rings and another one's epoll hears.
-#[derive(Debug)]
-pub struct Bell(File);
-
-impl Bell {
-    /// A silent bell.
-    ///
-    /// # Errors
-    /// The system's, when there are too many descriptors.
-    pub fn new() -> io::Result<Bell> {
-        // SAFETY: the call takes no pointer.
-        let descriptor = check(unsafe { libc::eventfd(0, libc::EFD_NONBLOCK | libc::EFD_CLOEXEC) })?;
-        // SAFETY: the kernel has just made this descriptor for us and nobody else has it.
-        Ok(Bell(File::from(unsafe { OwnedFd::from_raw_fd(descriptor) })))
-    }
-
-    /// Makes it readable until it is silenced.
-    pub fn ring(&self) {
-        // It fails only when the counter is full, and then the bell is ringing already.
-        let _ = (&self.0).write(&1u64.to_ne_bytes());
-    }
-
-    /// Makes it unreadable.
-    pub fn silence(&self) {
-        // It fails only when the bell was silent.
-        let _ = (&self.0).read(&mut [0; 8]);
-    }
-}
-
-impl AsFd for Bell {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }

@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use super::{check, check_size};
 
 /// Slices that [`Socket::send`] takes at most in one call.
-pub const MAX_SLICES: usize = 16;
+pub(crate) const MAX_SLICES: usize = 16;
 
 /// How long the kernel keeps a connection to itself before its first byte has come, in seconds.
 const DEFER_SECONDS: libc::c_int = 1;
@@ -20,7 +20,7 @@ const SHORT_QUEUE: libc::c_int = 256 * 1024;
 
 /// A socket that listens.
 #[derive(Debug)]
-pub struct Listener(OwnedFd);
+pub(crate) struct Listener(OwnedFd);
 
 impl Listener {
     /// Takes an address, on which nobody is heard before [`Listener::listen`]; port 0 lets the system choose. `::`
@@ -31,7 +31,7 @@ impl Listener {
     ///
     /// # Errors
     /// The system's: the address is in use, not ours, or its port is reserved.
-    pub fn bind(address: SocketAddr, reuse_port: bool) -> io::Result<Listener> {
+    pub(crate) fn bind(address: SocketAddr, reuse_port: bool) -> io::Result<Listener> {
         let family = if address.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
         let kind = libc::SOCK_STREAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
         // SAFETY: the call takes no pointer.
@@ -55,7 +55,7 @@ impl Listener {
     ///
     /// # Errors
     /// The system's: somebody else has begun to listen there.
-    pub fn listen(&self, backlog: i32) -> io::Result<()> {
+    pub(crate) fn listen(&self, backlog: i32) -> io::Result<()> {
         if get_option(self.0.as_fd(), libc::SOL_SOCKET, libc::SO_ACCEPTCONN)? == 1 {
             return Ok(());
         }
@@ -71,7 +71,7 @@ impl Listener {
     ///
     /// # Errors
     /// `InvalidInput` for more than one, or for what is no listening TCP socket.
-    pub fn inherited() -> io::Result<Option<Listener>> {
+    pub(crate) fn inherited() -> io::Result<Option<Listener>> {
         /// The first descriptor behind the three standard streams.
         const FIRST: RawFd = 3;
         let number = |name| std::env::var(name).ok().and_then(|text| text.parse::<u32>().ok());
@@ -104,7 +104,7 @@ impl Listener {
     ///
     /// # Errors
     /// The system's; there is none that a correct program sees.
-    pub fn local_address(&self) -> io::Result<SocketAddr> {
+    pub(crate) fn local_address(&self) -> io::Result<SocketAddr> {
         let mut raw = RawAddress::empty();
         let mut length = RawAddress::SIZE;
         // SAFETY: `raw` has room for `length` bytes.
@@ -117,7 +117,7 @@ impl Listener {
     /// # Errors
     /// `WouldBlock` when none waits; the system's when descriptors or memory are short; those of a
     /// connection that broke before it was taken (accept(2)).
-    pub fn accept(&self) -> io::Result<(Socket, SocketAddr)> {
+    pub(crate) fn accept(&self) -> io::Result<(Socket, SocketAddr)> {
         let mut raw = RawAddress::empty();
         let mut length = RawAddress::SIZE;
         let flags = libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
@@ -138,14 +138,22 @@ impl AsFd for Listener {
 
 /// A connected socket; dropping it closes it.
 #[derive(Debug)]
-pub struct Socket(OwnedFd);
+pub(crate) struct Socket(OwnedFd);
 
 impl Socket {
+    /// A socket, and the other end of its connection, as clients of a test have it.
+    #[cfg(test)]
+    pub(crate) fn pair() -> io::Result<(Socket, std::os::unix::net::UnixStream)> {
+        let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
+        ours.set_nonblocking(true)?;
+        Ok((Socket(ours.into()), theirs))
+    }
+
     /// Appends what has arrived to `buffer`, within its spare capacity. 0 is the end of the input.
     ///
     /// # Errors
     /// `WouldBlock` when nothing has arrived; the connection's.
-    pub fn receive(&self, buffer: &mut Vec<u8>, limit: usize) -> io::Result<usize> {
+    pub(crate) fn receive(&self, buffer: &mut Vec<u8>, limit: usize) -> io::Result<usize> {
         let spare = buffer.spare_capacity_mut();
         let room = spare.len().min(limit);
         // SAFETY: the spare capacity has at least `room` bytes, and the kernel writes no more than that.
@@ -157,7 +165,7 @@ impl Socket {
     }
 
     /// Whether something has arrived that was not received yet, the end of the input included.
-    pub fn has_input(&self) -> bool {
+    pub(crate) fn has_input(&self) -> bool {
         let mut byte = 0u8;
         let pointer = (&raw mut byte).cast();
         // SAFETY: `byte` lives through the call and has room for the one byte that is asked for.
@@ -169,7 +177,7 @@ impl Socket {
     ///
     /// # Errors
     /// `WouldBlock` when there is no room; the connection's.
-    pub fn send(&self, slices: &[io::IoSlice<'_>], more: bool) -> io::Result<usize> {
+    pub(crate) fn send(&self, slices: &[io::IoSlice<'_>], more: bool) -> io::Result<usize> {
         let flags = libc::MSG_NOSIGNAL | if more { libc::MSG_MORE } else { 0 };
         if let [slice] = slices {
             // SAFETY: the slice is readable for its whole length.
@@ -186,7 +194,7 @@ impl Socket {
     }
 
     /// Bytes that were sent and that the client's system has not acknowledged yet (SIOCOUTQ, tcp(7)).
-    pub fn unacknowledged(&self) -> u64 {
+    pub(crate) fn unacknowledged(&self) -> u64 {
         let mut count: libc::c_int = 0;
         // SAFETY: `count` lives through the call and is the integer that the kernel writes.
         let result = unsafe { libc::ioctl(self.0.as_raw_fd(), libc::TIOCOUTQ, &mut count) };
@@ -195,14 +203,14 @@ impl Socket {
     }
 
     /// Lets the kernel keep as much of what could not be sent yet as it likes: fewer and larger steps.
-    pub fn lengthen_queue(&self) {
+    pub(crate) fn lengthen_queue(&self) {
         // It fails for no socket of ours.
         let _ = set_option(self.0.as_fd(), libc::IPPROTO_TCP, libc::TCP_NOTSENT_LOWAT, -1);
     }
 
     /// Makes closing throw away what was not acknowledged, and reset the connection. Otherwise the kernel
     /// would keep it, for a client that has been given up, for a long time.
-    pub fn forget_when_closed(&self) {
+    pub(crate) fn forget_when_closed(&self) {
         let value = libc::linger { l_onoff: 1, l_linger: 0 };
         let size = size_of::<libc::linger>() as libc::socklen_t;
         let pointer = (&raw const value).cast();
@@ -215,7 +223,7 @@ impl Socket {
     ///
     /// # Errors
     /// The system's, when the peer is gone already.
-    pub fn shutdown_write(&self) -> io::Result<()> {
+    pub(crate) fn shutdown_write(&self) -> io::Result<()> {
         // SAFETY: the call takes no pointer.
         check(unsafe { libc::shutdown(self.0.as_raw_fd(), libc::SHUT_WR) }).map(drop)
     }

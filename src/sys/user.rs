@@ -6,7 +6,7 @@ use super::check;
 
 /// A user and a group, by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Identity {
+pub(crate) struct Identity {
     /// The user.
     pub user: u32,
     /// The group, the only one.
@@ -18,7 +18,7 @@ pub struct Identity {
 ///
 /// # Errors
 /// `PermissionDenied` unless the process runs as root.
-pub fn become_user(identity: Identity) -> io::Result<()> {
+pub(crate) fn become_user(identity: Identity) -> io::Result<()> {
     // SAFETY: the calls take no pointer but for the list of groups, which has one element.
     unsafe {
         check(libc::setgroups(1, &identity.group))?;

@@ -10,7 +10,7 @@ use crate::patience::PATIENCE;
 use crate::response::Response;
 
 /// One TCP connection to the server.
-pub struct Client {
+pub(crate) struct Client {
     stream: TcpStream,
     /// What has come and was not yet taken by a reply.
     received: Vec<u8>,
@@ -19,7 +19,7 @@ pub struct Client {
 
 impl Client {
     /// Connects; `name` says which row of which table the connection belongs to.
-    pub fn connect(address: SocketAddr, name: &str) -> Client {
+    pub(crate) fn connect(address: SocketAddr, name: &str) -> Client {
         let stream = TcpStream::connect(address).unwrap_or_else(|error| panic!("{name}: connect: {error}"));
         stream.set_nodelay(true).expect("TCP_NODELAY");
         stream.set_read_timeout(Some(PATIENCE)).expect("a read timeout");
@@ -28,50 +28,50 @@ impl Client {
     }
 
     /// Sends bytes in one write, as far as the kernel takes them in one.
-    pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
+    pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.try_send(bytes).unwrap_or_else(|error| panic!("{}: send: {error}", self.name));
     }
 
     /// Sends bytes to a server that may have stopped listening, which is then for the reader to judge.
-    pub fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
+    pub(crate) fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
         self.stream.write_all(bytes.as_ref())
     }
 
     /// Sends every `size` bytes in a write, and with TCP_NODELAY in a segment, of their own.
-    pub fn try_send_in_pieces(&mut self, bytes: &[u8], size: usize) -> io::Result<()> {
+    pub(crate) fn try_send_in_pieces(&mut self, bytes: &[u8], size: usize) -> io::Result<()> {
         bytes.chunks(size).try_for_each(|piece| self.stream.write_all(piece))
     }
 
     /// Half-closes: the server sees the end of what this client has to say, and can still answer.
-    pub fn finish_sending(&mut self) {
+    pub(crate) fn finish_sending(&mut self) {
         self.stream.shutdown(Shutdown::Write).expect("half-close");
     }
 
     /// Sends one whole request and reads its reply.
-    pub fn request(&mut self, request: impl AsRef<[u8]>) -> Response {
+    pub(crate) fn request(&mut self, request: impl AsRef<[u8]>) -> Response {
         self.send(request.as_ref());
         self.response_to(method_of(request.as_ref()))
     }
 
     /// GET with the fewest fields.
-    pub fn get(&mut self, target: &str) -> Response {
+    pub(crate) fn get(&mut self, target: &str) -> Response {
         self.ask("GET", target, "")
     }
 
     /// A request with further field lines, each ending with CRLF.
-    pub fn ask(&mut self, method: &str, target: &str, fields: &str) -> Response {
+    pub(crate) fn ask(&mut self, method: &str, target: &str, fields: &str) -> Response {
         self.request(format!("{method} {target} HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n"))
     }
 
     /// The reply to a GET, or to any method whose replies have bodies.
-    pub fn response(&mut self) -> Response {
+    pub(crate) fn response(&mut self) -> Response {
         self.response_to("GET")
     }
 
     /// The reply to `method`, with its body.
-    pub fn response_to(&mut self, method: &str) -> Response {
+    pub(crate) fn response_to(&mut self, method: &str) -> Response {
         let mut response = self.response_head();
-        if method != "HEAD" && response.status != 304 {
+        if method != "HEAD" && !matches!(response.status, 204 | 304) {
             let length = usize::try_from(response.length()).expect("a body that fits into memory");
             response.body = self.read(length);
         }
@@ -79,7 +79,7 @@ impl Client {
     }
 
     /// The head of a reply; its body, if it has one, is the caller's to read.
-    pub fn response_head(&mut self) -> Response {
+    pub(crate) fn response_head(&mut self) -> Response {
         let end = loop {
             if let Some(position) = find(&self.received, b"\r\n\r\n") {
                 break position + 4;
@@ -94,7 +94,7 @@ impl Client {
     }
 
     /// Exactly `length` bytes of a body.
-    pub fn read(&mut self, length: usize) -> Vec<u8> {
+    pub(crate) fn read(&mut self, length: usize) -> Vec<u8> {
         let ready = self.received.len().min(length);
         let mut body: Vec<u8> = self.received.drain(..ready).collect();
         body.resize(length, 0);
@@ -104,7 +104,7 @@ impl Client {
     }
 
     /// The server has closed in an orderly way and has sent nothing more.
-    pub fn assert_closed(&mut self) {
+    pub(crate) fn assert_closed(&mut self) {
         match self.receive() {
             Ok(0) if self.received.is_empty() => {}
             Ok(_) => panic!("{}: more came: {:?}", self.name, self.unread()),
@@ -113,7 +113,7 @@ impl Client {
     }
 
     /// Whatever still comes until the connection ends, in an orderly way or with a reset.
-    pub fn read_until_closed(&mut self) -> Vec<u8> {
+    pub(crate) fn read_until_closed(&mut self) -> Vec<u8> {
         loop {
             match self.receive() {
                 Ok(0) => break,
@@ -126,7 +126,7 @@ impl Client {
     }
 
     /// Reads up to `size` bytes, pauses, and so on until the connection ends; returns how many came.
-    pub fn read_slowly_until_closed(&mut self, size: usize, pause: Duration) -> u64 {
+    pub(crate) fn read_slowly_until_closed(&mut self, size: usize, pause: Duration) -> u64 {
         let mut buffer = vec![0; size];
         let mut taken = self.received.len() as u64;
         // The end may be a reset: the server has thrown away what was not taken.
@@ -138,7 +138,7 @@ impl Client {
     }
 
     /// Listens for a while; true if the server neither spoke nor closed.
-    pub fn is_silent_for(&mut self, time: Duration) -> bool {
+    pub(crate) fn is_silent_for(&mut self, time: Duration) -> bool {
         self.stream.set_read_timeout(Some(time)).expect("a read timeout");
         let result = self.receive();
         self.stream.set_read_timeout(Some(PATIENCE)).expect("a read timeout");
@@ -165,12 +165,12 @@ impl Client {
 }
 
 /// The first word of a request: it decides whether the reply has a body.
-pub fn method_of(request: &[u8]) -> &str {
+pub(crate) fn method_of(request: &[u8]) -> &str {
     let end = request.iter().position(|byte| *byte == b' ').unwrap_or(request.len());
     std::str::from_utf8(&request[..end]).unwrap_or_default()
 }
 
 /// Where `needle` begins in `haystack`.
-pub fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
+pub(crate) fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
     haystack.windows(needle.len()).position(|window| window == needle)
 }

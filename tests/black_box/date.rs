@@ -10,40 +10,40 @@ const MONTHS: [&str; 12] =
 const DAY: i64 = 86_400;
 
 /// Sun, 06 Nov 1994 08:49:37 GMT: the example of the RFC, and the age of many test files.
-pub const EXAMPLE: i64 = 784_111_777;
+pub(crate) const EXAMPLE: i64 = 784_111_777;
 
 /// The second that it is now.
-pub fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970");
     i64::try_from(since.as_secs()).expect("seconds fit into i64")
 }
 
 /// A second as the file system wants it.
-pub fn system_time(seconds: i64) -> SystemTime {
+pub(crate) fn system_time(seconds: i64) -> SystemTime {
     let distance = Duration::from_secs(seconds.unsigned_abs());
     if seconds < 0 { UNIX_EPOCH - distance } else { UNIX_EPOCH + distance }
 }
 
 /// `Sun, 06 Nov 1994 08:49:37 GMT`
-pub fn imf(seconds: i64) -> String {
+pub(crate) fn imf(seconds: i64) -> String {
     let (year, month, day) = civil(seconds.div_euclid(DAY));
     format!("{}, {day:02} {} {year:04} {} GMT", &weekday(seconds)[..3], MONTHS[month], clock(seconds))
 }
 
 /// `Sunday, 06-Nov-94 08:49:37 GMT`
-pub fn rfc850(seconds: i64) -> String {
+pub(crate) fn rfc850(seconds: i64) -> String {
     let (year, month, day) = civil(seconds.div_euclid(DAY));
     format!("{}, {day:02}-{}-{:02} {} GMT", weekday(seconds), MONTHS[month], year % 100, clock(seconds))
 }
 
 /// `Sun Nov  6 08:49:37 1994`
-pub fn asctime(seconds: i64) -> String {
+pub(crate) fn asctime(seconds: i64) -> String {
     let (year, month, day) = civil(seconds.div_euclid(DAY));
     format!("{} {} {day:2} {} {year:04}", &weekday(seconds)[..3], MONTHS[month], clock(seconds))
 }
 
 /// Reads an IMF-fixdate, and nothing that differs from one by a single byte.
-pub fn parse_imf(text: &str) -> Option<i64> {
+pub(crate) fn parse_imf(text: &str) -> Option<i64> {
     let number = |from: usize, to: usize| text.get(from..to)?.parse::<i64>().ok();
     let month = MONTHS.iter().position(|name| text.get(8..11) == Some(name))?;
     let days = days_since_1970(number(12, 16)?, month, number(5, 7)?);
@@ -52,7 +52,7 @@ pub fn parse_imf(text: &str) -> Option<i64> {
 }
 
 /// Reads the date of an access line: `22/Nov/2026:17:35:27 +0000`.
-pub fn parse_log(text: &str) -> Option<i64> {
+pub(crate) fn parse_log(text: &str) -> Option<i64> {
     let number = |from: usize, to: usize| text.get(from..to)?.parse::<i64>().ok();
     let month = MONTHS.iter().position(|name| text.get(3..6) == Some(name))?;
     let days = days_since_1970(number(7, 11)?, month, number(0, 2)?);

@@ -8,11 +8,11 @@ use crate::server::Server;
 use crate::site::SECOND;
 
 /// What it is, with its section; the bytes; the status; what becomes of the connection.
-pub type Row<'a> = (&'a str, &'a [u8], u16, After);
+pub(crate) type Row<'a> = (&'a str, &'a [u8], u16, After);
 
 /// What becomes of the connection after the reply.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum After {
+pub(crate) enum After {
     /// The next request on it is answered.
     Stays,
     /// The reply says `Connection: close`, and nothing behind the request is answered.
@@ -31,7 +31,7 @@ enum Way {
 const SECOND_REQUEST: &[u8] = b"GET /second.txt HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
 
 /// Feeds every row in every way.
-pub fn check(server: &Server, table: &[Row]) {
+pub(crate) fn check(server: &Server, table: &[Row]) {
     for row in table {
         for way in [Way::Whole, Way::ByteByByte, Way::Pipelined] {
             check_row(server, row, way);

@@ -6,10 +6,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// The longest wait for anything that a correct server does at once.
-pub const PATIENCE: Duration = Duration::from_secs(15);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Waits until `condition` holds. Only for states without an event, such as the existence of a file.
-pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !condition() {
         assert!(Instant::now() < deadline, "waited in vain: {what}");

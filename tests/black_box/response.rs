@@ -6,7 +6,7 @@ use crate::date;
 
 /// A status line, the fields in their order, and the body as far as it was read.
 #[derive(Clone, Debug)]
-pub struct Response {
+pub(crate) struct Response {
     pub status: u16,
     pub reason: String,
     pub fields: Vec<(String, String)>,
@@ -15,7 +15,7 @@ pub struct Response {
 
 impl Response {
     /// Reads a head that ends with its empty line. The error says what is wrong.
-    pub fn parse(head: &[u8]) -> Result<Response, String> {
+    pub(crate) fn parse(head: &[u8]) -> Result<Response, String> {
         let text = std::str::from_utf8(head).map_err(|_| "the head is not ASCII")?;
         let lines = text.strip_suffix("\r\n\r\n").ok_or("the head has no end")?;
         let mut lines = lines.split("\r\n");
@@ -27,39 +27,39 @@ impl Response {
     }
 
     /// The value of a field that may be missing.
-    pub fn field(&self, name: &str) -> Option<&str> {
+    pub(crate) fn field(&self, name: &str) -> Option<&str> {
         let mut found = self.fields.iter().filter(|(other, _)| other.eq_ignore_ascii_case(name));
         found.next().map(|(_, value)| value.as_str())
     }
 
     /// The value of a field that must be there.
-    pub fn must(&self, name: &str) -> &str {
+    pub(crate) fn must(&self, name: &str) -> &str {
         self.field(name).unwrap_or_else(|| panic!("no {name} in {self:?}"))
     }
 
     /// The second in the Date field.
-    pub fn date(&self) -> i64 {
+    pub(crate) fn date(&self) -> i64 {
         date::parse_imf(self.must("Date")).expect("checked when it was parsed")
     }
 
     /// Content-Length as a number.
-    pub fn length(&self) -> u64 {
+    pub(crate) fn length(&self) -> u64 {
         self.must("Content-Length").parse().expect("Content-Length is a number")
     }
 
     /// Whether the server says that it will close the connection.
-    pub fn says_close(&self) -> bool {
+    pub(crate) fn says_close(&self) -> bool {
         self.field("Connection") == Some("close")
     }
 
     /// Everything in the head that two equal replies have in common: all but the date.
-    pub fn head_without_date(&self) -> (u16, Vec<(String, String)>) {
+    pub(crate) fn head_without_date(&self) -> (u16, Vec<(String, String)>) {
         let kept = self.fields.iter().filter(|(name, _)| name != "Date");
         (self.status, kept.cloned().collect())
     }
 
     /// The body as text; a lossy one is good enough for messages and comparisons.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
@@ -78,7 +78,9 @@ impl Response {
         ensure(self.field("Transfer-Encoding").is_none(), || format!("Transfer-Encoding in {self:?}"))?;
         let length = self.field("Content-Length");
         let numeric = length.is_some_and(|length| length.parse::<u64>().is_ok());
-        ensure(numeric || (self.status == 304 && length.is_none()), || format!("no length in {self:?}"))
+        ensure(numeric || (matches!(self.status, 204 | 304) && length.is_none()), || {
+            format!("no length in {self:?}")
+        })
     }
 }
 

@@ -19,19 +19,19 @@ use crate::response::Response;
 use crate::system;
 
 /// The binary under test.
-pub const BINARY: &str = env!("CARGO_BIN_EXE_httpd");
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_httpd");
 
 /// The user and group called nobody nearly everywhere: it owns no file.
 const NOBODY: u32 = 65_534;
 
 /// `httpd` without flags, and without what the environment of the tests would tell it.
-pub fn httpd() -> Command {
+pub(crate) fn httpd() -> Command {
     without_our_environment(Command::new(BINARY))
 }
 
 /// `command`, if these tests run as root, as a user whom file permissions can forbid something.
 /// The binary is copied into `folder`, for its own may be closed to that user.
-pub fn unprivileged(command: Command, folder: &Path) -> Command {
+pub(crate) fn unprivileged(command: Command, folder: &Path) -> Command {
     use std::os::unix::process::CommandExt;
     if !system::is_root() {
         return command;
@@ -49,7 +49,7 @@ pub fn unprivileged(command: Command, folder: &Path) -> Command {
 }
 
 /// `command` after a line of shell, such as `ulimit -n 40`.
-pub fn after_shell_line(line: &str, command: &Command) -> Command {
+pub(crate) fn after_shell_line(line: &str, command: &Command) -> Command {
     let mut shell = without_our_environment(Command::new("sh"));
     shell.arg("-c").arg(format!("{line}; exec \"$0\" \"$@\""));
     shell.arg(command.get_program()).args(command.get_args());
@@ -67,7 +67,7 @@ fn without_our_environment(mut command: Command) -> Command {
 }
 
 /// A running `httpd` and the address on which it said that it listens.
-pub struct Server {
+pub(crate) struct Server {
     pub process: Process,
     pub address: SocketAddr,
     pub listening_line: String,
@@ -77,23 +77,23 @@ pub struct Server {
 
 impl Server {
     /// Starts `command` and waits for its line on standard error.
-    pub fn start(command: Command) -> Server {
+    pub(crate) fn start(command: Command) -> Server {
         let process = Process::spawn(command);
         let listening_line = process.errors.await_line(|line| line.contains("listening on http://"));
         let address = address_in(&listening_line);
         Server { process, address, listening_line, _folder: None }
     }
 
-    pub fn connect(&self) -> Client {
+    pub(crate) fn connect(&self) -> Client {
         self.connect_as("client")
     }
 
-    pub fn connect_as(&self, name: &str) -> Client {
+    pub(crate) fn connect_as(&self, name: &str) -> Client {
         Client::connect(self.address, name)
     }
 
     /// One GET on a connection of its own.
-    pub fn get(&self, target: &str) -> Response {
+    pub(crate) fn get(&self, target: &str) -> Response {
         self.connect_as(target).get(target)
     }
 }
@@ -105,14 +105,14 @@ fn address_in(listening_line: &str) -> SocketAddr {
 }
 
 /// A child process whose output is collected line by line. It is killed when it goes out of scope.
-pub struct Process {
+pub(crate) struct Process {
     child: Child,
     pub errors: Lines,
     pub output: Lines,
 }
 
 impl Process {
-    pub fn spawn(mut command: Command) -> Process {
+    pub(crate) fn spawn(mut command: Command) -> Process {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let errors = Lines::collect(child.stderr.take().expect("piped"));
@@ -120,54 +120,54 @@ impl Process {
         Process { child, errors, output }
     }
 
-    pub fn signal(&self, signal: libc::c_int) {
+    pub(crate) fn signal(&self, signal: libc::c_int) {
         system::send_signal(self.child.id(), signal);
     }
 
     /// Waits for the end. A process that ends closes its standard error, and that is an event.
-    pub fn await_exit(&mut self) -> ExitStatus {
+    pub(crate) fn await_exit(&mut self) -> ExitStatus {
         self.errors.await_end();
         self.child.wait().expect("wait for the child")
     }
 
     /// How many sockets it has open, the listening one included.
-    pub fn open_sockets(&self) -> usize {
+    pub(crate) fn open_sockets(&self) -> usize {
         self.open_descriptors("socket:")
     }
 
     /// How many descriptors it has open of what begins with `kind`: a path, or a word of the kernel's.
-    pub fn open_descriptors(&self, kind: &str) -> usize {
+    pub(crate) fn open_descriptors(&self, kind: &str) -> usize {
         let descriptors = fs::read_dir(format!("/proc/{}/fd", self.child.id())).expect("proc");
         let links = descriptors.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
         links.filter(|link| link.to_string_lossy().starts_with(kind)).count()
     }
 
     /// What the kernel says of each of its threads.
-    pub fn thread_statuses(&self) -> Vec<String> {
+    pub(crate) fn thread_statuses(&self) -> Vec<String> {
         let threads = fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("proc");
         let status = |thread: fs::DirEntry| fs::read_to_string(thread.path().join("status"));
         threads.map(|thread| status(thread.expect("a thread")).expect("its status")).collect()
     }
 
     /// Lets it open descriptors with numbers below `limit` only; those that are open stay.
-    pub fn limit_descriptors(&self, limit: u64) {
+    pub(crate) fn limit_descriptors(&self, limit: u64) {
         system::limit_descriptors(self.child.id(), limit);
     }
 
     /// What the kernel grants it.
-    pub fn limits(&self) -> String {
+    pub(crate) fn limits(&self) -> String {
         fs::read_to_string(format!("/proc/{}/limits", self.child.id())).expect("proc")
     }
 
     /// A line of what the kernel says of it.
-    pub fn status_line(&self, name: &str) -> String {
+    pub(crate) fn status_line(&self, name: &str) -> String {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("proc");
         let line = status.lines().find(|line| line.split(':').next() == Some(name));
         line.unwrap_or_else(|| panic!("no {name} in {status}")).to_owned()
     }
 
     /// How many kilobytes of its memory are resident.
-    pub fn resident_kilobytes(&self) -> u64 {
+    pub(crate) fn resident_kilobytes(&self) -> u64 {
         let line = self.status_line("VmRSS");
         line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number")
     }
@@ -182,7 +182,7 @@ impl Drop for Process {
 }
 
 /// The lines of a stream as they come, shared with the thread that reads them.
-pub struct Lines {
+pub(crate) struct Lines {
     shared: Arc<(Mutex<Collected>, Condvar)>,
 }
 
@@ -201,12 +201,12 @@ impl Lines {
     }
 
     /// Waits for the first line that `wanted` accepts.
-    pub fn await_line(&self, wanted: impl Fn(&str) -> bool) -> String {
+    pub(crate) fn await_line(&self, wanted: impl Fn(&str) -> bool) -> String {
         self.await_lines(1, wanted).remove(0)
     }
 
     /// Waits until `wanted` has accepted `count` lines, and returns those in their order.
-    pub fn await_lines(&self, count: usize, wanted: impl Fn(&str) -> bool) -> Vec<String> {
+    pub(crate) fn await_lines(&self, count: usize, wanted: impl Fn(&str) -> bool) -> Vec<String> {
         let accepted = |collected: &Collected| {
             collected.lines.iter().filter(|line| wanted(line)).take(count).cloned().collect::<Vec<_>>()
         };
@@ -217,7 +217,7 @@ impl Lines {
     }
 
     /// Waits for the end of the stream and returns all of it.
-    pub fn await_end(&self) -> Vec<String> {
+    pub(crate) fn await_end(&self) -> Vec<String> {
         let collected = self.wait_until(|collected| collected.ended);
         assert!(collected.ended, "it should have ended; it said {:#?}", collected.lines);
         collected.lines.clone()

@@ -1,7 +1,8 @@
 //! Signals: SIGTERM and SIGINT end the server with 0, at once when it is idle, after the replies in flight when
-//! it is not, and within the grace period in any case; a second one ends it immediately. SIGPIPE and a
+//! it is not, and within the grace period in any case; a second one ends it immediately with 1. SIGPIPE and a
 //! closed standard error do it no harm.
 
+use std::fs;
 use std::io::{BufRead, BufReader, ErrorKind};
 use std::net::TcpStream;
 use std::process::Stdio;
@@ -140,17 +141,42 @@ fn the_grace_period_is_the_longest_that_it_waits() {
 
 #[test]
 fn a_second_signal_ends_it_immediately() {
-    for second in [libc::SIGTERM, libc::SIGINT] {
-        let site = site_with_large_file();
-        let mut server = site.serve_with(&["--grace", "60"]);
-        let (_client, _) = begin_download(&server);
-        let mut idle = idle_client(&server);
-        server.process.signal(libc::SIGTERM);
-        idle.assert_closed();
-        let begin = Instant::now();
-        server.process.signal(second);
-        server.process.await_exit();
-        assert!(begin.elapsed() < AT_ONCE, "{:?}", begin.elapsed());
+    // Several times with several workers: the download may lie with any of them.
+    for (workers, times) in [("1", 1), ("2", 4), ("4", 2)] {
+        for second in [libc::SIGTERM, libc::SIGINT].repeat(times) {
+            let site = site_with_large_file();
+            let mut server = site.serve_with(&["--grace", "60", "-w", workers]);
+            let (_client, _) = begin_download(&server);
+            let mut idle = idle_client(&server);
+            server.process.signal(libc::SIGTERM);
+            idle.assert_closed();
+            let begin = Instant::now();
+            server.process.signal(second);
+            assert_eq!(server.process.await_exit().code(), Some(1), "{workers} workers");
+            assert!(begin.elapsed() < AT_ONCE, "{workers} workers: {:?}", begin.elapsed());
+            server.process.errors.await_line(|line| line.contains("stopped at once by a second signal"));
+        }
+    }
+}
+
+#[test]
+fn the_log_is_reopened_while_the_server_stops() {
+    for (workers, times) in [("1", 1), ("2", 4)] {
+        for signal in [libc::SIGHUP, libc::SIGUSR1].repeat(times) {
+            let site = site_with_large_file();
+            let log = site.outside("access.log");
+            let log_flag = log.to_str().expect("an ordinary name");
+            let server = site.serve_with(&["--grace", "60", "-w", workers, "--file-log", log_flag]);
+            let (_client, _) = begin_download(&server);
+            let mut idle = idle_client(&server);
+            server.process.signal(libc::SIGTERM);
+            idle.assert_closed();
+            for _ in 0..3 {
+                fs::rename(&log, site.outside("access.log.1")).expect("rotate");
+                server.process.signal(signal);
+                eventually("the log is reopened", || log.exists());
+            }
+        }
     }
 }
 

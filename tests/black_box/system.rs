@@ -13,7 +13,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// Sends `signal` to the process `id`, which the caller started and has not waited for yet.
-pub fn send_signal(id: u32, signal: libc::c_int) {
+pub(crate) fn send_signal(id: u32, signal: libc::c_int) {
     let id = libc::pid_t::try_from(id).expect("a process id fits into pid_t");
     // SAFETY: kill takes two numbers and touches no memory of ours.
     let result = unsafe { libc::kill(id, signal) };
@@ -21,7 +21,7 @@ pub fn send_signal(id: u32, signal: libc::c_int) {
 }
 
 /// Sets how many descriptors the process `id` may have.
-pub fn limit_descriptors(id: u32, limit: u64) {
+pub(crate) fn limit_descriptors(id: u32, limit: u64) {
     let id = libc::pid_t::try_from(id).expect("a process id fits into pid_t");
     let mut limits = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: `limits` lives through both calls; a null pointer says that nothing is set, or nothing wanted.
@@ -34,7 +34,7 @@ pub fn limit_descriptors(id: u32, limit: u64) {
 }
 
 /// Makes a FIFO: a name whose opening blocks until somebody opens the other end.
-pub fn make_fifo(path: &Path) {
+pub(crate) fn make_fifo(path: &Path) {
     let name = CString::new(path.as_os_str().as_bytes()).expect("a path has no NUL");
     // SAFETY: the CString lives until the call has returned and ends with a NUL.
     let result = unsafe { libc::mkfifo(name.as_ptr(), 0o666) };
@@ -42,14 +42,14 @@ pub fn make_fifo(path: &Path) {
 }
 
 /// Whether these tests run as root, for whom file permissions forbid nothing.
-pub fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     // SAFETY: geteuid has no arguments and always succeeds.
     unsafe { libc::geteuid() == 0 }
 }
 
 /// Lets the kernel forget the content of a file, so that it has to come from the disk; a file system that
 /// lives in memory keeps it all the same.
-pub fn drop_from_memory(path: &Path) {
+pub(crate) fn drop_from_memory(path: &Path) {
     let file = File::open(path).expect("open");
     file.sync_all().expect("sync");
     // SAFETY: posix_fadvise takes numbers and touches no memory of ours.
@@ -58,7 +58,7 @@ pub fn drop_from_memory(path: &Path) {
 }
 
 /// Makes the kernel refuse openat2 to `command` with an error number, by a seccomp filter of four lines.
-pub fn refuse_openat2(command: &mut Command, error: libc::c_int) {
+pub(crate) fn refuse_openat2(command: &mut Command, error: libc::c_int) {
     const LOAD_NUMBER: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
     const SKIP_UNLESS: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
     const ANSWER: u16 = (libc::BPF_RET | libc::BPF_K) as u16;

@@ -4,39 +4,39 @@
 //! is spared once, who was not makes room. A hit costs a bit, and a scan passes without harm.
 
 use std::collections::HashMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
 struct Slot<V> {
-    key: Rc<[u8]>,
+    key: Arc<[u8]>,
     value: V,
     weight: usize,
     was_used: bool,
 }
 
 /// The map. Weights are bytes, or whatever else the capacity is counted in.
-pub struct Clock<V> {
+pub(super) struct ClockCache<V> {
     slots: Vec<Slot<V>>,
-    by_key: HashMap<Rc<[u8]>, usize>,
+    by_key: HashMap<Arc<[u8]>, usize>,
     hand: usize,
     weight: usize,
     capacity: usize,
 }
 
-impl<V> Clock<V> {
+impl<V> ClockCache<V> {
     /// An empty map whose weights never exceed `capacity` together.
-    pub fn new(capacity: usize) -> Clock<V> {
-        Clock { slots: Vec::new(), by_key: HashMap::new(), hand: 0, weight: 0, capacity }
+    pub(super) fn new(capacity: usize) -> ClockCache<V> {
+        ClockCache { slots: Vec::new(), by_key: HashMap::new(), hand: 0, weight: 0, capacity }
     }
 
     /// The value of a key, marked as used.
-    pub fn get_mut(&mut self, key: &[u8]) -> Option<&mut V> {
+    pub(super) fn get_mut(&mut self, key: &[u8]) -> Option<&mut V> {
         let slot = self.slots.get_mut(*self.by_key.get(key)?)?;
         slot.was_used = true;
         Some(&mut slot.value)
     }
 
     /// Puts a value in, and others out to make room. One that is heavier than the capacity stays out.
-    pub fn insert(&mut self, key: &[u8], value: V, weight: usize) {
+    pub(super) fn insert(&mut self, key: &[u8], value: V, weight: usize) {
         self.remove(key);
         if weight > self.capacity {
             return;
@@ -44,14 +44,14 @@ impl<V> Clock<V> {
         while self.weight + weight > self.capacity {
             self.evict();
         }
-        let key: Rc<[u8]> = key.into();
-        self.by_key.insert(Rc::clone(&key), self.slots.len());
+        let key: Arc<[u8]> = key.into();
+        self.by_key.insert(Arc::clone(&key), self.slots.len());
         self.slots.push(Slot { key, value, weight, was_used: false });
         self.weight += weight;
     }
 
     /// Puts a key out.
-    pub fn remove(&mut self, key: &[u8]) {
+    pub(super) fn remove(&mut self, key: &[u8]) {
         if let Some(&index) = self.by_key.get(key) {
             self.remove_slot(index);
         }
@@ -76,7 +76,7 @@ impl<V> Clock<V> {
         self.by_key.remove(&slot.key);
         self.weight -= slot.weight;
         if let Some(moved) = self.slots.get(index) {
-            self.by_key.insert(Rc::clone(&moved.key), index);
+            self.by_key.insert(Arc::clone(&moved.key), index);
         }
     }
 }
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn what_is_used_outlives_a_scan() {
-        let mut clock = Clock::new(10);
+        let mut clock = ClockCache::new(10);
         for name in [b"a", b"b", b"c"] {
             clock.insert(name, name[0], 1);
         }
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn weights_never_exceed_the_capacity() {
-        let mut clock = Clock::new(100);
+        let mut clock = ClockCache::new(100);
         for number in 0..1000u32 {
             let weight = (number as usize * 37) % 120;
             clock.insert(&number.to_ne_bytes(), number, weight);
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn a_key_has_one_value() {
-        let mut clock = Clock::new(10);
+        let mut clock = ClockCache::new(10);
         clock.insert(b"a", 1, 3);
         clock.insert(b"a", 2, 4);
         assert_eq!((clock.weight, clock.get_mut(b"a").copied()), (4, Some(2)));

@@ -9,7 +9,7 @@ use crate::sys::sandbox;
 
 /// Locks the process in: it can read beneath the root, and nothing else. `given` is the root as the operator has
 /// written it.
-pub fn lock_in(given: &Path, root: &Path) {
+pub(crate) fn lock_in(given: &Path, root: &Path) {
     match sandbox::forbid_files(&readable(given, root)) {
         Ok(true) => {}
         Ok(false) => {

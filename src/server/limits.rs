@@ -7,43 +7,43 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Why a connection is not let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub(super) enum Refusal {
     /// There are as many as there may be: an idle one can make room.
-    Full,
+    TotalLimit,
     /// Its client has as many as one client may have.
-    Crowded,
+    PerClientLimit,
 }
 
-/// The gate that all workers share.
-pub struct Gate {
+/// The limits that all workers share.
+pub(super) struct ConnectionLimits {
     limit: usize,
     /// `None` when a client may have as many as it likes: nothing is counted by client then.
     client_limit: Option<usize>,
-    inside: AtomicUsize,
+    count: AtomicUsize,
     clients: Mutex<HashMap<IpAddr, usize>>,
 }
 
-impl Gate {
-    /// A gate for so many connections, and so many of one client.
-    pub fn new(limit: usize, client_limit: Option<usize>) -> Gate {
-        Gate { limit, client_limit, inside: AtomicUsize::new(0), clients: Mutex::default() }
+impl ConnectionLimits {
+    /// A limits for so many connections, and so many of one client.
+    pub(super) fn new(limit: usize, client_limit: Option<usize>) -> ConnectionLimits {
+        ConnectionLimits { limit, client_limit, count: AtomicUsize::new(0), clients: Mutex::default() }
     }
 
-    /// Lets a connection in, which is to [`leave`](Gate::leave).
+    /// Lets a connection in, which is to [`leave`](ConnectionLimits::leave).
     ///
     /// # Errors
     /// Why it may not come in.
-    pub fn enter(&self, client: IpAddr) -> Result<(), Refusal> {
-        if self.inside.fetch_add(1, Ordering::Relaxed) >= self.limit {
-            self.inside.fetch_sub(1, Ordering::Relaxed);
-            return Err(Refusal::Full);
+    pub(super) fn acquire(&self, client: IpAddr) -> Result<(), Refusal> {
+        if self.count.fetch_add(1, Ordering::Relaxed) >= self.limit {
+            self.count.fetch_sub(1, Ordering::Relaxed);
+            return Err(Refusal::TotalLimit);
         }
         if let Some(limit) = self.client_limit {
             let mut clients = self.clients();
             let count = clients.entry(network(client)).or_default();
             if *count >= limit {
-                self.inside.fetch_sub(1, Ordering::Relaxed);
-                return Err(Refusal::Crowded);
+                self.count.fetch_sub(1, Ordering::Relaxed);
+                return Err(Refusal::PerClientLimit);
             }
             *count += 1;
         }
@@ -51,8 +51,8 @@ impl Gate {
     }
 
     /// A connection that was let in has ended.
-    pub fn leave(&self, client: IpAddr) {
-        self.inside.fetch_sub(1, Ordering::Relaxed);
+    pub(super) fn release(&self, client: IpAddr) {
+        self.count.fetch_sub(1, Ordering::Relaxed);
         if self.client_limit.is_some() {
             let mut clients = self.clients();
             let client = network(client);
@@ -83,35 +83,35 @@ mod tests {
 
     #[test]
     fn so_many_and_no_more() {
-        let gate = Gate::new(2, None);
+        let limits = ConnectionLimits::new(2, None);
         let client: IpAddr = "192.0.2.1".parse().unwrap();
         for _ in 0..3 {
-            assert_eq!(gate.enter(client), Ok(()));
-            assert_eq!(gate.enter(client), Ok(()));
-            assert_eq!(gate.enter(client), Err(Refusal::Full));
-            gate.leave(client);
-            gate.leave(client);
+            assert_eq!(limits.acquire(client), Ok(()));
+            assert_eq!(limits.acquire(client), Ok(()));
+            assert_eq!(limits.acquire(client), Err(Refusal::TotalLimit));
+            limits.release(client);
+            limits.release(client);
         }
     }
 
     #[test]
     fn so_many_of_one_client() {
-        let gate = Gate::new(5, Some(1));
+        let limits = ConnectionLimits::new(5, Some(1));
         for (own, neighbour, stranger) in [
             ("192.0.2.1", "192.0.2.1", "192.0.2.2"),
             ("2001:db8::1", "2001:db8::ffff:0:0:2", "2001:db8:0:1::1"),
         ] {
             let [own, neighbour, stranger] =
                 [own, neighbour, stranger].map(|text| text.parse::<IpAddr>().unwrap());
-            assert_eq!(gate.enter(own), Ok(()));
-            assert_eq!(gate.enter(neighbour), Err(Refusal::Crowded));
-            assert_eq!(gate.enter(stranger), Ok(()));
-            gate.leave(own);
-            assert_eq!(gate.enter(neighbour), Ok(()));
-            gate.leave(neighbour);
-            gate.leave(stranger);
+            assert_eq!(limits.acquire(own), Ok(()));
+            assert_eq!(limits.acquire(neighbour), Err(Refusal::PerClientLimit));
+            assert_eq!(limits.acquire(stranger), Ok(()));
+            limits.release(own);
+            assert_eq!(limits.acquire(neighbour), Ok(()));
+            limits.release(neighbour);
+            limits.release(stranger);
         }
-        assert_eq!(gate.inside.load(Ordering::Relaxed), 0);
-        assert!(gate.clients().is_empty(), "nobody is remembered who has left");
+        assert_eq!(limits.count.load(Ordering::Relaxed), 0);
+        assert!(limits.clients().is_empty(), "nobody is remembered who has left");
     }
 }

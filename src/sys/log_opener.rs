@@ -18,19 +18,19 @@ type Control = [u64; 4];
 
 /// The server's end of the line to the process that opens.
 #[derive(Debug)]
-pub struct Keeper(UnixStream);
+pub(crate) struct LogOpener(UnixStream);
 
-impl Keeper {
+impl LogOpener {
     /// Starts the process, which keeps today's rights and ends with this one. To be called before there is a
     /// second thread.
     ///
     /// # Errors
     /// The system's, when processes or descriptors are short.
-    pub fn start(open: impl Fn() -> io::Result<File>) -> io::Result<Keeper> {
+    pub(crate) fn start(open: impl Fn() -> io::Result<File>) -> io::Result<LogOpener> {
         let (ours, theirs) = UnixStream::pair()?;
         // SAFETY: there is one thread, so the child finds no lock held that nobody will release.
         if check(unsafe { libc::fork() })? > 0 {
-            return Ok(Keeper(ours));
+            return Ok(LogOpener(ours));
         }
         drop(ours);
         keep(theirs, open);
@@ -43,7 +43,7 @@ impl Keeper {
     ///
     /// # Errors
     /// That of the opening; `UnexpectedEof` when the process is gone.
-    pub fn open(&self) -> io::Result<File> {
+    pub(crate) fn open(&self) -> io::Result<File> {
         (&self.0).write_all(&[0])?;
         let mut outcome = Outcome::default();
         let descriptor = receive_descriptor(self.0.as_fd(), &mut outcome)?;

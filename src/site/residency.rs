@@ -1,9 +1,9 @@
-//! A file that is kept open, and whether sending it waits for a disk.
+//! A file that is kept open, and whether it is resident in memory: sending it then waits for no disk.
 //!
-//! To ask the kernel for every piece of a download what it has of it in memory costs a tenth of the sending,
-//! and some file systems do not answer (overlayfs, on which the files of an image lie). A file that was found
-//! there as a whole, or was just read by a thread, is therefore trusted for a while; a piece that is thrown
-//! out in that time holds up the worker once, for as long as the disk takes to read it.
+//! Asking the kernel for every piece of a download costs a tenth of the sending, and some file systems do not answer
+//! (overlayfs, on which the files of an image lie). A file that was found in memory as a whole, or was just read by
+//! a thread, is therefore trusted for a while. A piece that is evicted in that time holds up the worker once, for as
+//! long as the disk takes to read it.
 
 use std::cell::Cell;
 use std::fs::File;
@@ -27,7 +27,7 @@ const AGAIN: Duration = Duration::from_millis(100);
 
 /// An open file.
 #[derive(Debug)]
-pub struct OpenFile {
+pub(crate) struct OpenFile {
     file: Arc<File>,
     length: u64,
     last_look: Cell<Option<Look>>,
@@ -62,22 +62,22 @@ struct Read {
 
 impl OpenFile {
     /// An open file of which `length` bytes are served.
-    pub fn new(file: File, length: u64) -> OpenFile {
-        OpenFile { file: Arc::new(file), length, last_look: Cell::new(None), last_read: Cell::new(None) }
+    pub(crate) fn new(file: Arc<File>, length: u64) -> OpenFile {
+        OpenFile { file, length, last_look: Cell::new(None), last_read: Cell::new(None) }
     }
 
     /// The file, which a thread that reads it may keep open beyond this.
-    pub fn file(&self) -> &Arc<File> {
+    pub(crate) fn file(&self) -> &Arc<File> {
         &self.file
     }
 
     /// Bytes of it.
-    pub fn length(&self) -> u64 {
+    pub(crate) fn length(&self) -> u64 {
         self.length
     }
 
     /// Whether a range, not empty, can be sent without waiting for a disk.
-    pub fn is_resident(&self, range: Range<u64>, now: Instant) -> bool {
+    pub(crate) fn is_resident(&self, range: Range<u64>, now: Instant) -> bool {
         let look = || page_cache::are_pages_resident(&self.file, &(0..self.length)).unwrap_or(false);
         self.was_read(&range, now)
             || self.length <= WHOLE && self.is_trusted(now, look)
@@ -85,7 +85,7 @@ impl OpenFile {
     }
 
     /// A thread has just read a range.
-    pub fn note_read(&self, range: &Range<u64>, now: Instant) {
+    pub(crate) fn note_read(&self, range: &Range<u64>, now: Instant) {
         self.last_read.set(Some(Read { at: now, start: range.start, end: range.end }));
     }
 
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn a_file_is_trusted_after_two_looks_and_until_one_fails() {
-        let file = OpenFile::new(tempfile::tempfile().unwrap(), 1);
+        let file = OpenFile::new(Arc::new(tempfile::tempfile().unwrap()), 1);
         let begin = Instant::now();
         for (milliseconds, looks, is_there, expected) in [
             (0, true, true, false),
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn what_was_read_is_trusted_for_a_while() {
-        let file = OpenFile::new(tempfile::tempfile().unwrap(), 1000);
+        let file = OpenFile::new(Arc::new(tempfile::tempfile().unwrap()), 1000);
         let begin = Instant::now();
         assert!(!file.was_read(&(100..200), begin));
         file.note_read(&(100..200), begin);

@@ -9,7 +9,7 @@ use crate::sys::user::Identity;
 ///
 /// # Errors
 /// The system's for the two files; `NotFound` for who is not in them.
-pub fn find(text: &str) -> io::Result<Identity> {
+pub(crate) fn find(text: &str) -> io::Result<Identity> {
     let (user, group) = match text.split_once(':') {
         Some((user, group)) => (user, Some(group)),
         None => (text, None),

@@ -1,0 +1,100 @@
+//! The main thread while the workers serve: it waits for signals, and for the workers to finish.
+
+use std::io;
+use std::sync::{Arc, mpsc};
+use std::thread;
+
+use super::log_file::LogFile;
+use super::worker::{Setup, Worker};
+use super::workers::Workers;
+use super::{Context, Error};
+use crate::sys::epoll::{Epoll, Events, Interest};
+use crate::sys::signal::{Signal, Signals};
+use crate::sys::waker::Waker;
+
+const SIGNALS: u64 = 0;
+const FINISHED: u64 = 1;
+
+/// The worker threads, as the main thread sees them.
+pub(super) struct WorkerThreads {
+    workers: Arc<Workers>,
+    /// How many of them still run.
+    running: usize,
+    sender: mpsc::Sender<io::Result<()>>,
+    /// How each of them has finished.
+    results: mpsc::Receiver<io::Result<()>>,
+    /// Wakes the main thread when there is a result.
+    finished: Arc<Waker>,
+}
+
+impl WorkerThreads {
+    pub(super) fn new(workers: Arc<Workers>) -> io::Result<WorkerThreads> {
+        let (sender, results) = mpsc::channel();
+        Ok(WorkerThreads { workers, running: 0, sender, results, finished: Arc::new(Waker::new()?) })
+    }
+
+    /// Starts a worker on a thread of its own, and returns once it is ready.
+    pub(super) fn start(&mut self, setup: Setup) -> Result<(), Error> {
+        let (ready, is_ready) = mpsc::channel();
+        let (results, finished) = (self.sender.clone(), Arc::clone(&self.finished));
+        let name = format!("worker-{}", setup.index);
+        let work = move || {
+            let (worker, outcome) = match Worker::new(setup) {
+                Ok(worker) => (Some(worker), Ok(())),
+                Err(error) => (None, Err(error)),
+            };
+            // Sending fails only when the main thread has returned, and then the process ends.
+            let _ = ready.send(outcome);
+            if let Some(worker) = worker {
+                let _ = results.send(worker.run());
+                finished.wake();
+            }
+        };
+        thread::Builder::new().name(name).spawn(work).context(|| "cannot start a thread".into())?;
+        let outcome = is_ready.recv().unwrap_or_else(|_| Err(io::ErrorKind::BrokenPipe.into()));
+        outcome.context(|| "cannot make a worker".into())?;
+        self.running += 1;
+        Ok(())
+    }
+
+    /// Handles signals until every worker has finished. The first worker that fails ends the server.
+    pub(super) fn wait(mut self, mut signals: Signals, log_file: &LogFile) -> io::Result<()> {
+        let epoll = Epoll::new()?;
+        epoll.add(&signals, SIGNALS, Interest::Readable)?;
+        epoll.add(&*self.finished, FINISHED, Interest::Readable)?;
+        let mut events = Events::with_capacity(2);
+        while self.running > 0 {
+            epoll.wait(&mut events, -1)?;
+            for token in events.tokens() {
+                match token {
+                    SIGNALS => self.handle_signals(&mut signals, log_file),
+                    _ => self.take_results()?,
+                }
+            }
+        }
+        log::info!("stopped; its connections: {}", self.workers.closed());
+        Ok(())
+    }
+
+    fn handle_signals(&self, signals: &mut Signals, log_file: &LogFile) {
+        while let Some(signal) = signals.take() {
+            match signal {
+                Signal::Reopen => log_file.reopen(),
+                Signal::Stop if self.workers.is_stopping() => {
+                    log::warn!("stopped at once by a second signal");
+                    std::process::exit(1);
+                }
+                Signal::Stop => self.workers.stop(),
+            }
+        }
+    }
+
+    fn take_results(&mut self) -> io::Result<()> {
+        self.finished.drain();
+        for result in self.results.try_iter() {
+            result?;
+            self.running -= 1;
+        }
+        Ok(())
+    }
+}
