@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What a small request waits while large files come from the disk.
+"""Measures the wait of a small request while large files come from the disk.
 
     benches/cold_files.py target/release/httpd [FOLDER]
 

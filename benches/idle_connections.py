@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What the server costs at rest: its start, its memory, and an idle keep-alive connection.
+"""Measures the cost of the server at rest: its start, its memory, and an idle keep-alive connection.
 
     benches/idle_connections.py target/release/httpd
 

@@ -220,7 +220,7 @@ class Server:
     def __str__(self):
         return f"http://127.0.0.1:{self.port}"
 
-    # What the kernel says of the process.
+    # The process, as the kernel sees it.
 
     def status(self, name, thread=None):
         """A line of /proc/PID/status; memory in KiB."""
@@ -245,7 +245,7 @@ class Server:
         return sum(link.startswith("socket:") for link in self.links())
 
     def links(self):
-        """What its descriptors stand for."""
+        """The targets of its descriptors."""
         folder = f"/proc/{self.pid}/fd"
         for name in os.listdir(folder):
             with contextlib.suppress(FileNotFoundError):
@@ -363,7 +363,7 @@ class Client:
         return Response(status, fields, body)
 
     def await_end(self, within=PATIENCE):
-        """What comes until the server ends the connection."""
+        """Reads until the server ends the connection; returns all that has come."""
         received = b""
         self.socket.settimeout(within)
         try:

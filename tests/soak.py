@@ -67,7 +67,7 @@ GARBAGE = [b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", b"GET / HTTP
 
 @dataclass
 class State:
-    """What a name stood for, and when at the widest: changing it takes a moment, in which both may be seen."""
+    """The content of a name, and its time at the widest: while it is changed, both contents may be seen."""
 
     content: bytes | None  # None: there is no such file
     since: float
@@ -182,7 +182,7 @@ class Soaked(harness.Server):
         super().__init__(root, *FLAGS, "--workers", str(workers), "--file-log", self.log, log="info", wrap=limit)
 
     def descriptors(self):
-        """How many there are of each kind: sockets, files of the site, and what the server itself needs."""
+        """Counts them by kind: sockets, files of the site, and the server's own."""
         kinds = collections.Counter()
         for link in self.links():
             is_socket, is_file = link.startswith("socket:"), link.startswith(self.root)
@@ -222,7 +222,7 @@ class Soak:
         self.loop = asyncio.get_running_loop()
         self.crowd_or_wrk = asyncio.Lock()  # wrk would call it an error to make room
 
-    # What all clients share.
+    # Common to all clients.
 
     def fault(self, what):
         self.faults += 1
@@ -336,7 +336,7 @@ class Soak:
             expected = state.content[part]
             if reply.is_whole and reply.body == expected:
                 return None
-            # What is cut off while it is sent breaks off, or has zeros there: sendfile does not copy.
+            # A file that is cut short while it is sent breaks off, or has zeros there: sendfile does not copy.
             sure = max(0, min(cuts, default=0) - first)
             if cuts and min(cuts) < total and reply.body[:sure] == expected[:len(reply.body)][:sure]:
                 return None
@@ -402,7 +402,7 @@ class Soak:
                 if reply.is_whole and reply.status != 503:
                     async with asyncio.timeout(PATIENCE):
                         if await reader.read(1):
-                            self.fault("there is more behind the last answer")
+                            self.fault("there is more after the last answer")
             except Refused as refused:
                 self.ended_early(sent, "without an answer", refused, writer)
             writer.close()
@@ -459,7 +459,7 @@ class Soak:
             await asyncio.sleep(random.uniform(0, 0.2))
 
     async def stops_reading(self):
-        """Until the server loses its patience."""
+        """Reads no more, until the server closes the connection."""
         while self.goes_on():
             reader, writer = await self.open(receive_buffer=1 << 15, limit=1 << 12)
             writer.write(Request(HUGE).bytes())
@@ -560,7 +560,7 @@ class Soak:
                 self.fault(f"wrk: {complaint[0]}")
             await self.pause(20)
 
-    # What happens beside the clients.
+    # Changes and looks beside the clients.
 
     async def pause(self, seconds):
         await asyncio.sleep(max(0, min(seconds, self.ends - time.monotonic())))

@@ -12,7 +12,7 @@ from strace import Strace
 
 
 def errands(server):
-    """How often the threads for the disk have gone to sleep."""
+    """Counts how often the threads for the disk have gone to sleep."""
     count = 0
     for thread in server.threads():
         with open(f"/proc/{server.pid}/task/{thread}/comm") as name:

@@ -16,7 +16,7 @@ CLOSE = b"GET /3m.bin HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 
 
 def read_slowly_to_the_end(client):
-    """What comes until the connection ends, and how it ends."""
+    """Reads until the connection ends; returns the bytes and the kind of end."""
     received = bytearray()
     try:
         while piece := client.socket.recv(64 * KIB):

@@ -43,7 +43,7 @@ def turn_away(workers):
                 response = newcomer.get()
                 check(response.status == 503, f"the newcomer gets a {response.status}")
                 check(response.fields.get("connection") == "close" and response.body, "the 503 is not whole")
-                check(newcomer.await_end() == b"", "bytes behind the 503")
+                check(newcomer.await_end() == b"", "bytes after the 503")
         clients[0].close()
         eventually("there is room again", lambda: server.get().status == 200)
 

@@ -70,7 +70,7 @@ def log_with_sleeping_reader():
 
 
 def drain(descriptor):
-    """What lies in a FIFO now."""
+    """Reads all that lies in a FIFO now."""
     text = b""
     with contextlib.suppress(BlockingIOError):
         while piece := os.read(descriptor, MIB):
@@ -240,7 +240,7 @@ LOST = re.compile(r"(\d+)[^\d]*\blost\b|\blost\b[^\d]*(\d+)")
 
 
 def lost_lines(text):
-    """How many lines a log says it has lost. Its own lines begin with a date in brackets."""
+    """Adds up the numbers of lost lines that a log reports. Its own lines begin with a date in brackets."""
     own = [re.sub(r"^\[[^]]*\] ", "", line) for line in text.splitlines() if not LINE.fullmatch(line)]
     return sum(int(number[1] or number[2]) for number in map(LOST.search, own) if number)
 

@@ -34,7 +34,7 @@ def stop_under_load(workers):
                     ask_once(client)
 
         def ask_once(client):
-            """Whether the connection stays."""
+            """Returns true if the connection stays open."""
             try:
                 client.ask()
                 sent = time.monotonic()

@@ -27,7 +27,7 @@ class Visitor:
     def visit(self, server, over):
         client, due = Client(server), time.perf_counter()
         while not over.is_set():
-            # Who is kept waiting asks late, and that counts: a second without service delays two hundred requests.
+            # A visitor that is kept waiting asks late, and that counts: a second without service delays 200 requests.
             began = due
             if due > time.perf_counter():
                 over.wait(due - time.perf_counter())
@@ -69,8 +69,8 @@ def attack(flags, path, *server_flags, seconds=10):
                 subprocess.run(command, stdout=subprocess.DEVNULL, timeout=60, cwd=os.path.dirname(log))
         count, failures, slow = len(visitor.times), visitor.failures, visitor.slow()
         check(not failures, f"{len(failures)} of {count} requests fail: {failures[:3]}")
-        # What a busy machine costs, it costs the visitor of another server too, by luck the half of it; it excuses
-        # no more than 150 ms.
+        # A busy machine costs the visitor of another server as much, or by luck half of it; it excuses no more than
+        # 150 ms.
         excuse = min(2 * bystander.slow(), 0.15)
         check(slow < 0.05 + excuse, f"the 99th percentile of {count} requests is {slow * 1000:.0f} ms, of another "
                                     f"server's {bystander.slow() * 1000:.0f} ms")

@@ -76,7 +76,7 @@ def swap_and_ask(total, *flags, batch=500):
 
 @promise("SYMLINKS", "100,000 requests below a folder that is swapped with a way out leak nothing")
 def swapped_folder():
-    # Without the sandbox, which is a second wall behind the one that is shown here.
+    # Without the sandbox, which would stop a way out that opens here, too.
     swap_and_ask(50_000, "--no-sandbox")
     swap_and_ask(50_000, "--no-sandbox", "--cache-size", "0")
 
