@@ -1,5 +1,5 @@
-//! What stands in the head of every reply (RFC 9110 sections 6.6.1, 8.3, 8.6, 10.2.4) and what the flags
-//! change in it. That each reply is well-formed, with Server, Date and a length, is checked in
+//! The head of every reply (RFC 9110 sections 6.6.1, 8.3, 8.6, 10.2.4) and the changes
+//! that flags make to it. That each reply is well-formed, with Server, Date and a length, is checked in
 //! `response.rs` for all tests at once.
 
 use std::time::Duration;
