@@ -20,7 +20,7 @@ use super::access_log::AccessLog;
 use super::connection::{Arrival, Connection, Reason, Turn};
 use super::disk::Disk;
 use super::limits::ConnectionLimits;
-use super::log_file::LogFile;
+use super::log_writer::LogWriter;
 use super::output::{Output, SENDING_TIME};
 use super::timers::Timers;
 use super::workers::{Incoming, Peer, Workers};
@@ -65,7 +65,7 @@ pub(super) struct Setup {
     /// Who waits for the disk.
     pub disk: Disk,
     /// The log.
-    pub log_file: LogFile,
+    pub log: LogWriter,
     /// Whether responses are logged.
     pub logs_access: bool,
     /// How long connections may wait, and responses in flight may take after the server was told to stop.
@@ -140,7 +140,7 @@ impl Worker {
             epoll.add(&**listener, LISTENER, Interest::ReadableExclusive)?;
         }
         epoll.add(setup.workers.peer(setup.index).waker(), WAKER, Interest::Readable)?;
-        let mut log = setup.logs_access.then(|| AccessLog::new(setup.log_file.clone()));
+        let mut log = setup.logs_access.then(|| AccessLog::new(setup.log.clone()));
         if let Some(log) = &mut log {
             log.set_time(moment.now);
         }
