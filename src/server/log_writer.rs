@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 
 use super::log_file::LogFile;
 
-/// Bytes that wait to be written at most. The writing thread may hold as many that it has taken.
-const QUEUE_SIZE: usize = 1024 * 1024;
+/// Bytes that wait to be written at most: enough for a disk that is slow for a moment. The writing thread may hold as
+/// many that it has taken.
+const QUEUE_SIZE: usize = 4 * 1024 * 1024;
 /// Bytes that are worth a write at once.
 pub(super) const BATCH: usize = 64 * 1024;
 /// How long the writing thread gathers lines after each write, unless there is a batch sooner. It needs to be woken
@@ -268,7 +269,7 @@ mod tests {
 
     #[test]
     fn a_log_that_nobody_reads_costs_lines_which_are_counted() {
-        const COUNT: usize = 100_000;
+        const COUNT: usize = 200_000;
         let directory = tempfile::tempdir().unwrap();
         let messages = directory.path().join("messages");
         let standard_error = LogWriter::new(File::create(&messages).unwrap().into(), None);
