@@ -138,7 +138,7 @@ pub struct Timeouts {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Log")]
 pub struct Log {
-    /// Append the log to this file instead of standard error
+    /// Append the log to this file instead of standard error; - is standard output
     #[arg(long = "file-log", env = "HTTPD_FILE_LOG", value_name = "FILE")]
     pub file: Option<PathBuf>,
 }
