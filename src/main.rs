@@ -2,13 +2,12 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use clap::error::ErrorKind;
 use otuserver::config::Config;
 use otuserver::server::report;
 
 fn main() -> ExitCode {
-    let config = match Config::try_parse() {
+    let config = match Config::read() {
         Ok(config) => config,
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             error.exit()

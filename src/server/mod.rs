@@ -88,6 +88,9 @@ impl<T> Context<T> for io::Result<T> {
 pub fn run(config: &Config) -> Result<(), Error> {
     let log = Log::open(config.log.file.as_deref())?;
     log.take_messages();
+    for variable in &config.passed_over {
+        log::warn!("{variable} is passed over: it is the address of a service, as Kubernetes sets it");
+    }
     let result = serve(config, &log);
     log.writer().finish();
     result
