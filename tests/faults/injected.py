@@ -19,7 +19,7 @@ INJECTED = [
     ("accept4", "small", {"EINTR": RETRY, "EAGAIN": RETRY, "ECONNABORTED": RETRY, "EPROTO": RETRY, "EPERM": RETRY,
                           "EMFILE": RETRY, "ENFILE": RETRY, "ENOBUFS": RETRY, "ENOMEM": RETRY}),
     ("epoll_wait", "small", {"EINTR": RETRY}),
-    ("epoll_ctl", "small", {"ENOMEM": RETRY, "ENOSPC": RETRY}),  # sent already; not watched: closed behind it
+    ("epoll_ctl", "small", {"ENOMEM": RETRY, "ENOSPC": RETRY}),  # sent already; not watched: closed after it
     ("epoll_ctl", "large", {"ENOMEM": CUT, "ENOSPC": CUT}),
     ("recvfrom", "small", {"EINTR": RETRY, "EAGAIN": RETRY, "ECONNRESET": CLOSE, "ETIMEDOUT": CLOSE, "ENOMEM": CLOSE}),
     ("sendto", "small", {"EINTR": RETRY, "EAGAIN": RETRY, "EPIPE": CLOSE, "ECONNRESET": CLOSE, "ENOMEM": CLOSE}),
