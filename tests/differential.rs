@@ -15,7 +15,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-/// What `httparse` accepts and our parser refuses.
+/// A reason why our parser refuses a head that `httparse` accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Refusal {
     /// RFC 9112 section 2.2: a recipient MAY take a bare LF for a line end. One that does beside one that
@@ -49,7 +49,7 @@ fn compare(bytes: &[u8]) {
     agree(&mut Parser::new(), bytes);
 }
 
-/// Whether the head may go on; panics where the two differ and have no reason to.
+/// True if the head may go on. It panics if the two differ without a reason.
 fn agree(parser: &mut Parser, bytes: &[u8]) -> bool {
     // Room for more fields than ours takes.
     let mut room = [httparse::EMPTY_HEADER; 2 * MAX_FIELDS];
@@ -244,7 +244,7 @@ proptest! {
             change.apply(&mut bytes);
         }
         compare(&bytes);
-        // What is not over yet is, with this: a refusal that was put off must come.
+        // A head that was not complete is so with these bytes: a refusal that was put off must come.
         bytes.extend(b"\r\n\r\n");
         compare(&bytes);
     }

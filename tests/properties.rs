@@ -1,5 +1,5 @@
-//! What must hold for every input, not only for the rows of a table. Each property stands against a
-//! naive twin that is written from the structure, never by reading the text again.
+//! Properties that hold for every input, not only for the rows of a table. Each is compared with a naive twin that
+//! is written from the structure, never by reading the text again.
 
 use std::ops::Range;
 
@@ -61,7 +61,7 @@ fn specs() -> impl Strategy<Value = Vec<Spec>> {
         1 => number().prop_map(Spec::From),
         1 => number().prop_map(Spec::Suffix),
     ];
-    // So few that the bounds on abusive sets never speak.
+    // So few that the limits are never reached.
     vec(spec, 1..9)
 }
 
@@ -160,7 +160,7 @@ proptest! {
 
 // ---- encoding
 
-/// How a weight is spelled, and the thousandths that it means; `None` for what is not well-formed.
+/// A weight as it is spelled, and the thousandths that it means; `None` if it is not well-formed.
 fn weight() -> impl Strategy<Value = (String, Option<u16>)> {
     let well_formed = prop_oneof![
         Just((String::new(), 1000)),
@@ -252,10 +252,10 @@ proptest! {
 
 // ---- parser
 
-/// What can be seen of a parser's answer.
+/// All that can be seen of a parser's answer.
 type Answer = Result<Option<(usize, Vec<u8>, Vec<u8>, u8, Vec<Vec<u8>>)>, ParseError>;
 
-/// What the parser says when the bytes have come up to each of `ends` in turn.
+/// The parser's answer when the bytes have come up to each of `ends` in turn.
 fn answer(bytes: &[u8], ends: impl Iterator<Item = usize>) -> Answer {
     let mut parser = Parser::new();
     for end in ends {
@@ -315,7 +315,7 @@ proptest! {
 
 // ---- framing
 
-/// Where a chunked body ends when it comes in the given pieces; `None` while it has not ended.
+/// The end of a chunked body that comes in the given pieces; `None` while it has not ended.
 fn skipped(pieces: &[&[u8]]) -> Result<Option<usize>, FramingError> {
     let mut skipper = Skipper::new(Body::Chunked, 1 << 20).expect("no length beforehand");
     let mut before = 0;

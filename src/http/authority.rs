@@ -1,18 +1,18 @@
 //! The authority of a URI, as `Host` and request targets carry it: `host [":" port]` (RFC 3986 sections 3.2.2
 //! and 3.2.3), without user information, which RFC 9110 section 4.2.4 bans.
 //!
-//! It is checked and not obeyed: this server has one site. A proxy before it may go by the host, and what the
-//! two could read differently is refused.
+//! It is checked and not obeyed, since this server has one site. A proxy in front of it may choose by the
+//! host, so a host that the two could read differently is refused.
 
 use std::net::Ipv6Addr;
 
-/// Whether `text` is an authority. The host must not be empty (RFC 9110 section 4.2.1); the port may be.
+/// True if `text` is an authority. The host must not be empty (RFC 9110 section 4.2.1); the port may be.
 pub(super) fn is_valid(text: &[u8]) -> bool {
     let (host, port) = split(text);
     is_host(host) && port.is_none_or(is_port)
 }
 
-/// Whether `text` is an authority that names a port, as CONNECT needs it (RFC 9110 section 9.3.6).
+/// True if `text` is an authority that names a port, as CONNECT needs it (RFC 9110 section 9.3.6).
 pub(super) fn is_valid_with_port(text: &[u8]) -> bool {
     let (host, port) = split(text);
     is_host(host) && port.is_some_and(|port| !port.is_empty() && is_port(port))

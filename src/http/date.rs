@@ -25,10 +25,10 @@ pub fn format(seconds: u64) -> String {
 
 /// The seconds of a date in any of the three forms, negative before 1970; `None` if it is no date.
 ///
-/// It is strict: names have a case, numbers have all their digits, and the day of the week is that of the date.
-/// Nothing is lost by it, since a precondition with an invalid date is ignored.
+/// It is strict: names have a case, numbers have all their digits, and the day of the week is that of the
+/// date. Nothing is lost by it, since a precondition with an invalid date is ignored.
 pub fn parse(value: &[u8]) -> Option<i64> {
-    // No form has more than six words; a seventh one shows that there are too many.
+    // No form has more than six words; a seventh one means that it is none of them.
     let words: Vec<&[u8]> = value.split(|&byte| byte == b' ').take(7).collect();
     let (is_right_day_of_week, days, time) = match words.as_slice() {
         // IMF-fixdate: `Sun, 06 Nov 1994 08:49:37 GMT`
@@ -51,8 +51,8 @@ pub fn parse(value: &[u8]) -> Option<i64> {
     if is_right_day_of_week { Some(days * DAY + second_of_day(time)?) } else { None }
 }
 
-/// The year that two digits stand for. RFC 9110 asks that a year which seems to lie more than 50 years ahead is
-/// taken for a past one. This rule does so at any time from 2019 on, and needs no clock.
+/// The year that two digits stand for. RFC 9110 asks that a year which seems to lie more than 50 years ahead
+/// is taken for a past one. This rule does so at any time from 2019 on, and needs no clock.
 fn full_year(two_digits: i64) -> i64 {
     if two_digits < 70 { 2000 + two_digits } else { 1900 + two_digits }
 }
@@ -76,7 +76,8 @@ fn day_of_week(days: i64) -> &'static [u8] {
     DAYS_OF_WEEK[days.rem_euclid(7) as usize].as_bytes()
 }
 
-/// `08:49:37`. A second of 60 is a leap second (RFC 5322 section 3.3), and becomes the first of the next minute.
+/// `08:49:37`. A second of 60 is a leap second (RFC 5322 section 3.3), and becomes the first of the next
+/// minute.
 fn second_of_day(time: &[u8]) -> Option<i64> {
     let [h1, h2, b':', m1, m2, b':', s1, s2] = *time else { return None };
     let (hour, minute, second) = (number(&[h1, h2], 2)?, number(&[m1, m2], 2)?, number(&[s1, s2], 2)?);

@@ -17,12 +17,12 @@ pub struct Multipart {
 
 impl Multipart {
     /// Parts of a representation of `length` bytes. The boundary is a token of 1 to 70 bytes
-    /// (RFC 2046 section 5.1.1) that nobody can have written into the representation beforehand.
+    /// (RFC 2046 section 5.1.1) that cannot have been written into the representation beforehand.
     pub fn new(boundary: &str, media_type: &str, ranges: Vec<Range<u64>>, length: u64) -> Multipart {
         let part = |range: Range<u64>| {
             let content_range = ContentRange { range: &range, length };
             // A delimiter begins with a line end, the first one too: RFC 9110 section 14.6 allows it, Apache
-            // and nginx send it, and zsync drops all that stands before the first line end.
+            // and nginx send it, and zsync drops everything up to the first line end.
             let head = format!(
                 "\r\n--{boundary}\r\nContent-Type: {media_type}\r\nContent-Range: {content_range}\r\n\r\n"
             );

@@ -1,22 +1,22 @@
 //! If-Match, If-Unmodified-Since, If-None-Match, If-Modified-Since -> proceed, 304 or 412
 //! (RFC 9110 sections 13.1 and 13.2.2).
 //!
-//! For GET and HEAD, and to be asked only where the plain reply would be a 2xx (section 13.2.1). The
-//! fifth of them, If-Range, belongs to `range`.
+//! They hold for GET and HEAD, and only if the plain reply would be a 2xx (section 13.2.1). The fifth of
+//! them, If-Range, belongs to `range`.
 
 use super::date;
 use super::field::Name;
 use super::request::Request;
 use super::validators::{self, EntityTag, Validators};
 
-/// What the preconditions of a request come to.
+/// The result of the preconditions of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// All are true, or there are none: the plain reply.
+    /// All are true, or none was sent: the plain reply.
     Proceed,
-    /// The client has it already: 304.
+    /// The client has the representation already: 304.
     NotModified,
-    /// It is not what the client takes it for: 412.
+    /// The representation is not the one that the client expects: 412.
     Failed,
 }
 
@@ -38,13 +38,13 @@ pub fn evaluate(request: &Request, validators: &Validators) -> Outcome {
     if is_known { Outcome::NotModified } else { Outcome::Proceed }
 }
 
-/// Whether a line of the field is `*`, which every file that is there matches, or lists a tag that does.
+/// True if a line of the field is `*`, which every file matches, or lists a tag that matches.
 fn lists(request: &Request, name: Name, matches: impl Fn(EntityTag) -> bool) -> bool {
     request.values(name).any(|value| value == b"*" || validators::list(value).any(&matches))
 }
 
-/// The date of a field; `None` where it is not one valid date, for then the field is to be ignored
-/// (RFC 9110 sections 13.1.3 and 13.1.4).
+/// The date of a field; `None` if it is not one valid date, since the field is to be ignored then (RFC 9110
+/// sections 13.1.3 and 13.1.4).
 fn date_in(request: &Request, name: Name) -> Option<i64> {
     let mut values = request.values(name);
     let value = values.next()?;

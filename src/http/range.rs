@@ -1,7 +1,7 @@
 //! Range and If-Range -> the whole, some parts, or 416 (RFC 9110 sections 13.1.5 and 14).
 //!
-//! A range is a pair of offsets here: where the bytes come from is for others to know. On a coded
-//! representation the offsets count coded bytes (section 14.1.2): `length` is the size of what is sent.
+//! A range is a pair of offsets here, without the bytes. On a coded representation the offsets count coded
+//! bytes (section 14.1.2): `length` is the size of the coded file.
 
 use std::fmt;
 use std::ops::Range;
@@ -11,40 +11,40 @@ use super::field::{self, Name};
 use super::request::{Method, Request};
 use super::validators::{EntityTag, Validators};
 
-/// Ranges of one request that ascend: each begins at or after the end of the one before it. Programs that update
-/// a file, such as zsync and zchunk, ask for hundreds of pieces of it at once. Each costs one step here. All of
-/// them cost at most 8 KiB for their offsets, and about 80 KiB for the heads of their parts.
+/// Ranges of one request that ascend: each begins at or after the end of the one before it. Programs that
+/// update a file, such as zsync and zchunk, ask for hundreds of pieces of it at once. Each costs one step
+/// here. All of them cost at most 8 KiB for their offsets, and about 80 KiB for the heads of their parts.
 const MAX_ASCENDING_RANGES: usize = 512;
 
-/// Ranges of one request in any other order. What they overlap is sent once, so that no set asks for more than
-/// the file and the heads of its parts; each is compared with all before it. Download managers and readers of
-/// documents ask for 20 or so at once.
+/// Ranges of one request in any other order. What they overlap is sent once, so that no set asks for more
+/// than the file and the heads of its parts; each is compared with all before it. Download managers and
+/// readers of documents ask for 20 or so at once.
 const MAX_RANGES: usize = 64;
 
-/// Ranges that may overlap one before them. No client needs a byte twice: RFC 9110 section 14.2 takes more than
-/// two of them for a broken client or an attack. Some more are allowed for clumsy clients.
+/// Ranges that may overlap one before them. No client needs a byte twice: RFC 9110 section 14.2 takes more
+/// than two of them for a broken client or an attack. Some more are allowed for clumsy clients.
 const MAX_OVERLAPS: usize = 8;
 
-/// Which bytes of a representation are to be sent.
+/// The bytes of a representation that are to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Selection {
-    /// All, as if there were no Range: 200.
+    /// All of them, as if there were no Range: 200.
     Whole,
     /// One part, not empty: 206 with `Content-Range`.
     One(Range<u64>),
     /// Two parts or more, none empty, no two of which overlap or touch: 206 with a body that
     /// [`multipart`](super::multipart) frames.
     Several(Vec<Range<u64>>),
-    /// None that there is: 416.
+    /// No byte is in the ranges: 416.
     Unsatisfiable,
 }
 
-/// What a request selects of a representation of `length` bytes (RFC 9110 sections 13.2.2, step 5, and
-/// 14.2), for a reply that would be 200 otherwise.
+/// The part of a representation of `length` bytes that a request selects (RFC 9110 sections 13.2.2, step 5,
+/// and 14.2), for a reply that would be 200 otherwise.
 ///
-/// Range is ignored on every method but GET, where If-Range is false, where its unit is not bytes, where
-/// it is not well-formed or not a single line, and where it asks for more than the bounds above. It is ignored
-/// on what is empty, too: no range of it is satisfiable, but caches that fetch in pieces take 416 for a failure.
+/// Range is ignored on every method but GET, if If-Range is false, if its unit is not bytes, if it is not
+/// well-formed or not a single line, and if it asks for more ranges than the limits above. It is also ignored
+/// on an empty file: no range of it is satisfiable, but caches that fetch in pieces take 416 for a failure.
 pub fn select(request: &Request, validators: &Validators, length: u64) -> Selection {
     let mut values = request.values(Name::Range);
     let Some(value) = values.next() else { return Selection::Whole };
@@ -76,11 +76,11 @@ pub fn unsatisfied_range(length: u64) -> String {
     format!("bytes */{length}")
 }
 
-/// RFC 9110 section 13.1.5: an entity tag by strong comparison, a date only if it is exactly the same.
-/// What is neither is false, and so are two lines.
+/// Compares an entity tag strongly, and a date for being exactly the same (RFC 9110 section 13.1.5). Any
+/// other value is false, and so are two lines.
 ///
-/// The weak spot: a date is strong only if the file did not change twice within its second
-/// (section 8.8.2.2), which nobody can know from the last change alone. Who sends the tag is safe.
+/// The weak spot: a date is strong only if the file did not change twice within its second (section 8.8.2.2),
+/// and the last change alone does not tell. A client that sends the tag is safe.
 fn if_range_holds(request: &Request, validators: &Validators) -> bool {
     let mut values = request.values(Name::IfRange);
     let Some(value) = values.next() else { return true };
@@ -123,7 +123,7 @@ fn parse(value: &[u8], length: u64) -> Option<Selection> {
     })
 }
 
-/// What one member of the list says (RFC 9110 section 14.1.2).
+/// The meaning of one member of the list (RFC 9110 section 14.1.2).
 enum Spec {
     /// It is not well-formed, and so the list is not.
     Invalid,
@@ -154,8 +154,8 @@ fn parse_range(member: &[u8], length: u64) -> Spec {
     if range.is_empty() { Spec::Unsatisfiable } else { Spec::Satisfiable(range) }
 }
 
-/// A decimal number of any size: how many digits it has, and which, without leading zeros. Compared in
-/// this order it compares by value (RFC 9110 section 14.1.2: no number may be too large).
+/// A decimal number of any size: the number of its digits, and its digits, without leading zeros. Compared in
+/// this order it compares by value. RFC 9110 section 14.1.2 asks that no number is too large.
 #[derive(PartialEq, PartialOrd)]
 struct Number<'a>(usize, &'a [u8]);
 
@@ -179,9 +179,9 @@ impl Number<'_> {
 /// (RFC 9110 section 15.3.7.2).
 struct Parts {
     ranges: Vec<Range<u64>>,
-    /// Whether each range that was added began at or after the end of the one before it.
+    /// True if each range that was added began at or after the end of the one before it.
     ascend: bool,
-    /// How many ranges overlapped one that was added before them.
+    /// Number of ranges that overlapped one that was added before them.
     overlaps: usize,
 }
 
@@ -257,8 +257,8 @@ mod tests {
             ("14.1.2 suffix", "bytes=-3", 10, One(7..10)),
             ("14.1.2 suffix longer than the file", "bytes=-11", 10, One(0..10)),
             ("14.1.2 empty suffix", "bytes=-0", 10, Unsatisfiable),
-            ("14.1.2 behind the end", "bytes=10-", 10, Unsatisfiable),
-            ("14.1.2 behind the end", "bytes=10-12", 10, Unsatisfiable),
+            ("14.1.2 after the end", "bytes=10-", 10, Unsatisfiable),
+            ("14.1.2 after the end", "bytes=10-12", 10, Unsatisfiable),
             ("14.1.2 leading zeros", "bytes=0000000000000000000000003-0004", 10, One(3..5)),
             ("14.1.2 too large", "bytes=3-18446744073709551616", 10, One(3..10)),
             ("14.1.2 too large", "bytes=18446744073709551615-", 10, Unsatisfiable),
@@ -281,7 +281,7 @@ mod tests {
             ("14.1 no unit", "=0-1", 10, Whole),
             ("14.1 no unit", "0-1", 10, Whole),
             ("14.1.1 reversed", "bytes=4-3", 10, Whole),
-            ("14.1.1 reversed and behind the end", "bytes=14-13", 10, Whole),
+            ("14.1.1 reversed and after the end", "bytes=14-13", 10, Whole),
             ("14.1.1 reversed", "bytes=99999999999999999999999-99999999999999999999998", 10, Whole),
             ("14.1.1 reversed, with another", "bytes=0-1, 4-3", 10, Whole),
             ("14.1.1 syntax", "bytes", 10, Whole),
@@ -300,7 +300,7 @@ mod tests {
             ("14.1.1 syntax", "bytes =0-1", 10, Whole),
             ("14.1.1 syntax", "bytes: 0-1", 10, Whole),
             ("14.1.1 syntax", "bytes==0-1", 10, Whole),
-            ("14.1.1 syntax, behind a good one", "bytes=0-1, x", 10, Whole),
+            ("14.1.1 syntax, after a good one", "bytes=0-1, x", 10, Whole),
             ("14.1.1 syntax", "", 10, Whole),
         ] {
             assert_eq!(

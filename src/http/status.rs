@@ -41,17 +41,17 @@ statuses! {
     PartialContent = 206 "Partial Content",
     /// A directory was asked for without its closing slash.
     MovedPermanently = 301 "Moved Permanently",
-    /// The client's copy is still the current one.
+    /// The client's copy is current.
     NotModified = 304 "Not Modified",
     /// The request is malformed.
     BadRequest = 400 "Bad Request",
-    /// The file is there but may not be read.
+    /// The file exists but may not be read.
     Forbidden = 403 "Forbidden",
-    /// Nothing has this name.
+    /// No file has this name.
     NotFound = 404 "Not Found",
     /// The method is known and not allowed.
     MethodNotAllowed = 405 "Method Not Allowed",
-    /// The client refuses every coding that there is.
+    /// The client refuses every coding of the file.
     NotAcceptable = 406 "Not Acceptable",
     /// The request did not arrive in time.
     RequestTimeout = 408 "Request Timeout",
@@ -81,11 +81,6 @@ impl Status {
     /// The number.
     pub fn code(self) -> u16 {
         self as u16
-    }
-
-    /// Whether it tells of a failure (4xx and 5xx).
-    pub fn is_error(self) -> bool {
-        self.code() >= 400
     }
 }
 

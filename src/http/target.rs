@@ -1,7 +1,7 @@
 //! The request target -> a decoded path without dot segments, and the query (RFC 9112 section 3.2).
 //!
-//! What comes out names a file by its segments alone: no `.`, no `..`, no empty segment, no NUL, no
-//! slash that was encoded. Whether such a file may be seen is for `site::resolve` to say.
+//! The path names a file by its segments alone: no `.`, no `..`, no empty segment, no NUL, no slash that was
+//! encoded. `site::resolve` decides if the file may be seen.
 
 use std::borrow::Cow;
 
@@ -10,12 +10,12 @@ use super::field::Name;
 use super::request::{Method, Request};
 use super::status::Status;
 
-/// A target that was understood.
+/// A target in its parts.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Target<'a> {
-    /// What is asked for, below the root.
+    /// The path below the root.
     pub path: Path<'a>,
-    /// What follows the first `?`, as it was sent.
+    /// The bytes after the first `?`, as they were sent.
     pub query: Option<&'a [u8]>,
 }
 
@@ -31,7 +31,7 @@ impl Path<'_> {
         &self.0
     }
 
-    /// Whether it means a directory.
+    /// True if it means a directory.
     pub fn is_directory(&self) -> bool {
         self.0.is_empty() || self.0.ends_with(b"/")
     }
@@ -42,7 +42,7 @@ impl Path<'_> {
     }
 }
 
-/// Why a target is refused.
+/// The reason why a target is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TargetError {
     /// It is not a target; the text says why.
@@ -52,7 +52,7 @@ pub enum TargetError {
 }
 
 impl TargetError {
-    /// The answer that it deserves.
+    /// The status of the answer.
     pub fn status(self) -> Status {
         match self {
             TargetError::Malformed(_) => Status::BadRequest,
@@ -64,7 +64,7 @@ impl TargetError {
 use TargetError::{EncodedSlash, Malformed};
 
 impl<'a> Target<'a> {
-    /// Understands the target of a request in origin-form or absolute-form.
+    /// Parses the target of a request in origin-form or absolute-form.
     ///
     /// # Errors
     /// A [`TargetError`] for the other forms, for a percent sign without two hexadecimal digits, for an
@@ -89,7 +89,7 @@ impl<'a> Target<'a> {
     }
 }
 
-/// Whether the target's form and the host of the request are valid (RFC 9112 sections 3.2 and 3.2.2).
+/// True if the target's form and the host of the request are valid (RFC 9112 sections 3.2 and 3.2.2).
 ///
 /// Exactly one `Host` in HTTP/1.1, none or one in HTTP/1.0; asterisk-form only with OPTIONS;
 /// authority-form with CONNECT and nothing else.
@@ -109,7 +109,7 @@ pub fn has_valid_host(request: &Request) -> bool {
         }
 }
 
-/// `http://authority/local` in its two parts; `https` too, for what comes through a terminating proxy.
+/// `http://authority/local` in its two parts. `https` is taken as well, since a proxy may have ended TLS.
 fn split_absolute(target: &[u8]) -> Option<(&[u8], &[u8])> {
     if target.starts_with(b"/") {
         return None;
@@ -150,7 +150,7 @@ fn decode(path: &[u8]) -> Result<Path<'_>, TargetError> {
     Ok(Path(Cow::Owned(decoded)))
 }
 
-/// Whether nothing is to be decoded or removed: the common case, which copies nothing.
+/// True if nothing is to be decoded or removed, which is the common case: the path is not copied then.
 fn is_plain(path: &[u8]) -> bool {
     let mut previous = b'/';
     for &byte in path {
@@ -298,7 +298,7 @@ mod tests {
             ("GET / HTTP/1.1\r\nHost: example.org\r\n", true),
             ("GET / HTTP/1.1\r\nHost: example.org:8000\r\n", true),
             ("GET / HTTP/1.1\r\nHost: [::1]:8000\r\n", true),
-            ("GET / HTTP/1.1\r\nHost:\r\n", true), // 9110 section 7.2: empty where the target has no authority
+            ("GET / HTTP/1.1\r\nHost:\r\n", true), // 9110 7.2: empty if there is no authority
             ("GET / HTTP/1.1\r\n", false),
             ("GET / HTTP/1.0\r\n", true),
             ("GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n", false),
@@ -315,7 +315,7 @@ mod tests {
             ("GET http://[::1]:80?b HTTP/1.1\r\nHost: b\r\n", true),
             ("GET http://a%zz/ HTTP/1.1\r\nHost: b\r\n", false),
             ("GET http://[1.2.3.4]/ HTTP/1.1\r\nHost: b\r\n", false),
-            ("GET http://a/ HTTP/1.1\r\nHost: []\r\n", false), // 3.2: an invalid Host is one beside an authority, too
+            ("GET http://a/ HTTP/1.1\r\nHost: []\r\n", false), // 3.2: it counts all the same
             ("GET / HTTP/1.1\r\nHost: \u{e4}\r\n", false),
             ("GET http://\u{e4}/ HTTP/1.1\r\nHost: b\r\n", false),
             ("CONNECT \u{e4}:80 HTTP/1.1\r\nHost: b\r\n", false),

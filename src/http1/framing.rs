@@ -1,24 +1,25 @@
-//! How long a request body is, and skipping one (RFC 9112 sections 6 and 7).
+//! The length of a request body, and the skipping of one (RFC 9112 sections 6 and 7).
 //!
-//! A static server has no use for a body, but where it ends decides where the next request begins.
-//! Whatever two readers could understand in two ways is refused: that is what request smuggling lives on.
+//! A static server has no use for a body, but its end is the beginning of the next request. A body whose end
+//! two readers could find in two places is refused: request smuggling depends on such bodies.
 
+use super::chunk_extension::Extension;
 use crate::http::field::{self, Name};
 use crate::http::request::Request;
 use crate::http::status::Status;
 
-/// How the body of a request is framed.
+/// The framing of a request body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Body {
-    /// There is none.
+    /// No body.
     None,
-    /// So many bytes, at least one.
+    /// A number of bytes, at least one.
     Length(u64),
     /// Chunks (RFC 9112 section 7.1).
     Chunked,
 }
 
-/// Why the end of a body cannot be known. The connection must be closed after the answer.
+/// The reason why the end of a body cannot be known. The connection must be closed after the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FramingError {
     /// Invalid or contradictory; the text says what.
@@ -30,7 +31,7 @@ pub enum FramingError {
 }
 
 impl FramingError {
-    /// The answer that it deserves (RFC 9112 sections 6.1 and 6.3).
+    /// The status of the answer (RFC 9112 sections 6.1 and 6.3).
     pub fn status(self) -> Status {
         match self {
             FramingError::Malformed(_) => Status::BadRequest,
@@ -46,7 +47,7 @@ impl Body {
     /// The framing of a request's body (RFC 9112 section 6.3).
     ///
     /// # Errors
-    /// A [`FramingError`] where the length cannot be known for certain.
+    /// A [`FramingError`] if the length cannot be known for certain.
     pub fn of(request: &Request) -> Result<Body, FramingError> {
         let mut lengths = request.values(Name::ContentLength);
         let length = lengths.next();
@@ -67,31 +68,21 @@ impl Body {
     }
 }
 
-/// Transfer-Encoding of a request must end in `chunked`, once (RFC 9112 section 6.1).
+/// The one transfer coding that is known must be `chunked`, and be the last (RFC 9112 sections 6.1 and 7).
 fn chunked(request: &Request) -> Result<Body, FramingError> {
     if request.minor == 0 {
         return Err(Malformed("Transfer-Encoding in HTTP/1.0"));
     }
-    let mut codings = 0;
-    let mut others = false;
-    let mut last_is_chunked = false;
-    for coding in request.values(Name::TransferEncoding).flat_map(field::members) {
-        if last_is_chunked {
-            return Err(Malformed("chunked is not the last transfer coding"));
-        }
-        codings += 1;
-        last_is_chunked = coding.eq_ignore_ascii_case(b"chunked");
-        others |= !last_is_chunked;
-    }
-    match (codings, others, last_is_chunked) {
-        (0, ..) => Err(Malformed("an empty Transfer-Encoding")),
-        (_, true, _) => Err(UnknownCoding),
-        (1, false, true) => Ok(Body::Chunked),
-        _ => Err(Malformed("chunked twice")),
+    let mut codings = request.values(Name::TransferEncoding).flat_map(field::members);
+    match codings.next() {
+        None => Err(Malformed("an empty Transfer-Encoding")),
+        Some(coding) if !coding.eq_ignore_ascii_case(b"chunked") => Err(UnknownCoding),
+        Some(_) if codings.next().is_some() => Err(Malformed("chunked is not the last transfer coding")),
+        Some(_) => Ok(Body::Chunked),
     }
 }
 
-/// A number of decimal digits and nothing else; `None` too where it does not fit.
+/// A number of decimal digits and nothing else; `None` also if it does not fit into 64 bits.
 fn decimal(text: &[u8]) -> Option<u64> {
     if text.is_empty() {
         return None;
@@ -106,7 +97,7 @@ fn decimal(text: &[u8]) -> Option<u64> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Skipper {
     state: State,
-    /// Bytes that may still be skipped before the body is too long to be worth it.
+    /// Bytes that may still be skipped: data, sizes, extensions and trailers alike.
     allowance: u64,
 }
 
@@ -136,36 +127,18 @@ enum State {
     Done,
 }
 
-/// A place in the extensions of a chunk (RFC 9112 section 7.1.1):
-/// `*( BWS ";" BWS chunk-ext-name [ BWS "=" BWS chunk-ext-val ] )`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Extension {
-    /// In whitespace that a semicolon must follow.
-    BeforeSemicolon,
-    BeforeName,
-    Name,
-    /// In whitespace that an equals sign or a semicolon must follow.
-    AfterName,
-    BeforeValue,
-    Token,
-    Quoted,
-    /// After a backslash.
-    Escaped,
-    QuoteEnd,
-}
-
-/// Where skipping has come to.
+/// The result of skipping some bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Skipped {
     /// All bytes belonged to the body, and more are to come.
     All,
-    /// The body is over; so many bytes belonged to it.
+    /// The body has ended; this many bytes belonged to it.
     End(usize),
 }
 
 impl Skipper {
-    /// A skipper at the first byte of a body that gives up after `allowance` bytes; `None` where the body
-    /// says beforehand that it is longer.
+    /// A skipper at the first byte of a body, which gives up after `allowance` bytes. `None` if the length of
+    /// the body is known to be greater.
     pub fn new(body: Body, allowance: u64) -> Option<Skipper> {
         let state = match body {
             Body::None => State::Done,
@@ -176,11 +149,11 @@ impl Skipper {
         Some(Skipper { state, allowance })
     }
 
-    /// Skips what of `bytes` belongs to the body.
+    /// Skips the bytes that belong to the body.
     ///
     /// # Errors
-    /// [`FramingError::Malformed`] where the chunks are not well-formed, [`FramingError::TooLong`] where the allowance
-    /// is used up: the connection must be closed.
+    /// [`FramingError::Malformed`] if the chunks are not well-formed, [`FramingError::TooLong`] if the allowance is
+    /// used up. The connection must be closed.
     pub fn skip(&mut self, bytes: &[u8]) -> Result<Skipped, FramingError> {
         let mut position = 0;
         while self.state != State::Done {
@@ -212,18 +185,20 @@ impl Skipper {
 impl State {
     /// The state after one more byte of the chunked grammar (RFC 9112 section 7.1).
     fn after(self, byte: u8) -> Result<State, FramingError> {
+        const MALFORMED: FramingError = Malformed("the chunks are not well-formed");
         Ok(match (self, byte) {
             (State::SizeStart, b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => State::Size(hexadecimal(0, byte)?),
             (State::Size(size), b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => {
                 State::Size(hexadecimal(size, byte)?)
             }
-            (State::Size(size), b' ' | b'\t') => State::Extensions(size, Extension::BeforeSemicolon),
-            (State::Size(size), b';') => State::Extensions(size, Extension::BeforeName),
             (State::Size(size), b'\r') => State::SizeEnd(size),
-            (State::Extensions(size, Extension::Name | Extension::Token | Extension::QuoteEnd), b'\r') => {
-                State::SizeEnd(size)
+            (State::Size(size), byte) => {
+                State::Extensions(size, Extension::End.after(byte).ok_or(MALFORMED)?)
             }
-            (State::Extensions(size, place), byte) => State::Extensions(size, place.after(byte)?),
+            (State::Extensions(size, place), b'\r') if place.may_end_line() => State::SizeEnd(size),
+            (State::Extensions(size, place), byte) => {
+                State::Extensions(size, place.after(byte).ok_or(MALFORMED)?)
+            }
             (State::SizeEnd(0), b'\n') => State::TrailerStart,
             (State::SizeEnd(size), b'\n') => State::Data(size),
             (State::DataReturn, b'\r') => State::DataEnd,
@@ -234,32 +209,10 @@ impl State {
             }
             (State::TrailerName, b':') => State::TrailerValue,
             (State::TrailerValue, b'\r') => State::TrailerEnd,
-            (State::TrailerValue, byte) if is_text(byte) => State::TrailerValue,
+            (State::TrailerValue, byte) if field::is_value_byte(byte) => State::TrailerValue,
             (State::TrailerEnd, b'\n') => State::TrailerStart,
             (State::LastEnd, b'\n') => State::Done,
-            _ => return Err(Malformed("the chunks are not well-formed")),
-        })
-    }
-}
-
-impl Extension {
-    /// The place after one more byte that does not end the line.
-    fn after(self, byte: u8) -> Result<Extension, FramingError> {
-        use Extension::{AfterName, BeforeName, BeforeSemicolon, BeforeValue, Escaped, Name};
-        use Extension::{QuoteEnd, Quoted, Token};
-        Ok(match (self, byte) {
-            (BeforeSemicolon | BeforeName | AfterName | BeforeValue, b' ' | b'\t') => self,
-            (Name, b' ' | b'\t') => AfterName,
-            (Token | QuoteEnd, b' ' | b'\t') => BeforeSemicolon,
-            (BeforeSemicolon | Name | AfterName | Token | QuoteEnd, b';') => BeforeName,
-            (Name | AfterName, b'=') => BeforeValue,
-            (BeforeName | Name, byte) if field::is_token_byte(byte) => Name,
-            (BeforeValue | Token, byte) if field::is_token_byte(byte) => Token,
-            (BeforeValue, b'"') => Quoted,
-            (Quoted, b'"') => QuoteEnd,
-            (Quoted, b'\\') => Escaped,
-            (Quoted | Escaped, byte) if is_text(byte) => Quoted,
-            _ => return Err(Malformed("the extensions of a chunk are not well-formed")),
+            _ => return Err(MALFORMED),
         })
     }
 }
@@ -269,11 +222,6 @@ fn hexadecimal(number: u64, digit: u8) -> Result<u64, FramingError> {
     let digit = char::from(digit).to_digit(16).map(u64::from);
     let longer = number.checked_mul(16).zip(digit).map(|(number, digit)| number + digit);
     longer.ok_or(Malformed("the size of a chunk does not fit into 64 bits"))
-}
-
-/// Visible bytes, spaces, tabs and obs-text.
-fn is_text(byte: u8) -> bool {
-    byte == b'\t' || (byte >= b' ' && byte != 0x7f)
 }
 
 #[cfg(test)]
@@ -355,12 +303,9 @@ mod tests {
             ("9112 7.1 zeros", Body::Chunked, b"0000000000000000000001\r\nx\r\n0000\r\n\r\n"),
             ("9112 7.1 data", Body::Chunked, b"4\r\n\r\n\0\xff\r\n0\r\n\r\n"),
             ("9112 7.1.1 name", Body::Chunked, b"1;a\r\nx\r\n0;a\r\n\r\n"),
-            ("9112 7.1.1 names", Body::Chunked, b"1;a;b;!#$%&'*+-.^_`|~9\r\nx\r\n0\r\n\r\n"),
             ("9112 7.1.1 value", Body::Chunked, b"1;a=b\r\nx\r\n0;a=b;c;d=e\r\n\r\n"),
             ("9112 7.1.1 quoted", Body::Chunked, b"1;a=\"b; c=\td\";e\r\nx\r\n0\r\n\r\n"),
-            ("9112 7.1.1 quoted, empty", Body::Chunked, b"1;a=\"\"\r\nx\r\n0\r\n\r\n"),
             ("9112 7.1.1 quoted-pair", Body::Chunked, b"1;a=\"\\\"\\\\\\\t\"\r\nx\r\n0\r\n\r\n"),
-            ("9112 7.1.1 obs-text", Body::Chunked, b"1;a=\"\x80\\\xff\"\r\nx\r\n0\r\n\r\n"),
             ("9112 7.1.1 BWS", Body::Chunked, b"1 ;\ta \t= b  ; c=\"d\" ;e\r\nx\r\n0 ;a\r\n\r\n"),
             ("9112 7.1.2 trailers", Body::Chunked, b"0\r\nTrailer: a\r\nB:\r\nC:\t \x80 \r\n\r\n"),
             ("9112 7.1.2 trailers", Body::Chunked, b"0;a\r\n!#$%&'*+-.^_`|~9: a:b\r\n\r\n"),
@@ -407,39 +352,10 @@ mod tests {
             ("9112 2.2 bare CR", b"5;a=\"\rb\"\r\n"),
             ("9112 2.2 bare CR", b"0\r\na: b\rc\r\n"),
             ("9112 7.1.1 BWS and no extension", b"5 \r\n"),
-            ("9112 7.1.1 BWS and no extension", b"0\t\r\n"),
-            ("9112 7.1.1 BWS and no extension", b"5;a \r\n"),
-            ("9112 7.1.1 BWS and no extension", b"5;a=b \r\n"),
-            ("9112 7.1.1 BWS and no extension", b"5;a=\"b\" \r\n"),
-            ("9112 7.1.1 no name", b"5;\r\n"),
-            ("9112 7.1.1 no name", b"5; \r\n"),
             ("9112 7.1.1 no name", b"5;;x\r\n"),
-            ("9112 7.1.1 no name", b"5;a;\r\n"),
-            ("9112 7.1.1 no name", b"5;=a\r\n"),
             ("9112 7.1.1 no name", b"0;\r\n"),
             ("9112 7.1.1 no semicolon", b"5;a b\r\n"),
-            ("9112 7.1.1 no semicolon", b"5;a=b c\r\n"),
-            ("9112 7.1.1 no semicolon", b"5;a=\"b\" c\r\n"),
-            ("9112 7.1.1 no token", b"5;a/b\r\n"),
-            ("9112 7.1.1 no token", b"5;\"a\"\r\n"),
-            ("9112 7.1.1 no token", b"5;a\x80\r\n"),
-            ("9112 7.1.1 no token", b"5;\x01\r\n"),
-            ("9112 7.1.1 no value", b"5;a=\r\n"),
-            ("9112 7.1.1 no value", b"5;a= \r\n"),
-            ("9112 7.1.1 no value", b"5;a=;b\r\n"),
-            ("9112 7.1.1 two values", b"5;a==b\r\n"),
-            ("9112 7.1.1 two values", b"5;a=b=c\r\n"),
-            ("9112 7.1.1 no token as value", b"5;a=(b)\r\n"),
-            ("9112 7.1.1 no token as value", b"5;a=\x80\r\n"),
             ("9112 7.1.1 an open quote", b"5;a=\"b\r\n"),
-            ("9112 7.1.1 an open quote", b"5;a=\"b\\\"\r\n"),
-            ("9112 7.1.1 a quote within a token", b"5;a=b\"c\"\r\n"),
-            ("9112 7.1.1 after a quote", b"5;a=\"b\"c\r\n"),
-            ("9112 7.1.1 after a quote", b"5;a=\"b\"\"c\"\r\n"),
-            ("9112 7.1.1 after a quote", b"5;a=\"b\"=c\r\n"),
-            ("9110 5.6.4 NUL in quotes", b"5;a=\"\0\"\r\n"),
-            ("9110 5.6.4 DEL in quotes", b"5;a=\"\x7f\"\r\n"),
-            ("9110 5.6.4 NUL after a backslash", b"5;a=\"\\\0\"\r\n"),
             ("9112 7.1.2 no colon", b"0\r\na\r\n"),
             ("9112 7.1.2 no name", b"0\r\n: a\r\n"),
             ("9112 7.1.2 space before the colon", b"0\r\na : b\r\n"),

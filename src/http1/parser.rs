@@ -1,14 +1,14 @@
 //! A request head out of bytes that arrive in pieces (RFC 9112 sections 2 to 5).
 //!
-//! The state machine has two states, the request line and the fields, and takes one line a step.
-//! It never looks twice for a line end, and gives the same answer however the bytes are cut.
-//! What it refuses and a lenient reader would not: bare LF, bare CR, folded lines, whitespace before
-//! the colon. Each of them is a way to smuggle a request past a proxy that reads it otherwise.
+//! The state machine has two states, the request line and the fields, and takes one line a step. It searches
+//! no byte twice for a line end, and gives the same answer however the bytes are cut. It refuses some heads
+//! that a lenient reader takes: with a bare LF or CR, with folded lines, with whitespace before a colon. Each
+//! of them is a way to smuggle a request past a proxy that reads it otherwise.
 //!
-//! It leaves to `request` what the fields say, to `target` what is asked for, to `framing` the body.
+//! The meaning of the fields is left to `request`, the target to `target`, the body to `framing`.
 
 use crate::http::field::{self, Name};
-use crate::http::request::{Request, Span};
+use crate::http::request::{Request, RequestLine, Span};
 use crate::http::status::Status;
 
 /// Bytes of a whole head, the empty line at its end included (single sign-on cookies are long).
@@ -17,15 +17,15 @@ pub const MAX_HEAD: usize = 64 * 1024;
 pub const MAX_FIELDS: usize = 100;
 /// Bytes of a request target (RFC 9112 section 3 asks for a request line of 8,000 at least).
 pub const MAX_TARGET: usize = 16 * 1024;
-/// Bytes of a method that is read to its end; the longest registered one, UPDATEREDIRECTREF, has 17.
+/// Bytes of a method; the longest registered one, UPDATEREDIRECTREF, has 17.
 pub const MAX_METHOD: usize = 32;
 
-/// Why a head is refused. The connection cannot be used for another request afterwards.
+/// The reason why a head is refused. The connection cannot be used for another request afterwards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ParseError {
     /// It is not HTTP/1; the text says where.
     Malformed(&'static str),
-    /// The method is longer than [`MAX_METHOD`], and so none that there is.
+    /// The method is longer than [`MAX_METHOD`], and so an unknown one.
     MethodTooLong,
     /// The target is longer than [`MAX_TARGET`].
     TargetTooLong,
@@ -38,7 +38,7 @@ pub enum ParseError {
 }
 
 impl ParseError {
-    /// The answer that it deserves.
+    /// The status of the answer.
     pub fn status(self) -> Status {
         match self {
             ParseError::Malformed(_) => Status::BadRequest,
@@ -52,24 +52,25 @@ impl ParseError {
 
 use ParseError::Malformed;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 enum State {
+    /// The request line is still to come.
     RequestLine,
-    Fields,
-    Complete,
+    /// The request line is read, and fields may follow.
+    Fields(RequestLine),
+    /// The empty line is read.
+    Complete(RequestLine),
 }
 
 /// The state machine. Feed it the head from its first byte on, longer each time, until it is complete.
 #[derive(Debug)]
 pub struct Parser {
     state: State,
-    /// Where the line begins that is being read.
+    /// The offset of the line that is being read.
     line: usize,
-    /// Up to where there is no line end, so that no byte is searched twice.
+    /// An offset up to which there is no end of that line, so that no byte is searched twice.
     searched: usize,
-    method: Span,
-    target: Span,
-    minor: u8,
+    /// Field lines that were read, the ones that are not kept included.
     count: usize,
     fields: Vec<(Name, Span)>,
 }
@@ -83,52 +84,50 @@ impl Default for Parser {
 impl Parser {
     /// A parser at the first byte of a head.
     pub fn new() -> Parser {
-        Parser {
-            state: State::RequestLine,
-            line: 0,
-            searched: 0,
-            method: Span::default(),
-            target: Span::default(),
-            minor: 0,
-            count: 0,
-            fields: Vec::new(),
-        }
+        Parser { state: State::RequestLine, line: 0, searched: 0, count: 0, fields: Vec::new() }
     }
 
-    /// Back to the first byte of a head; keeps the room that it has.
+    /// Goes back to the first byte of a head, and keeps the memory that is allocated.
     pub fn reset(&mut self) {
         let mut fields = std::mem::take(&mut self.fields);
         fields.clear();
         *self = Parser { fields, ..Parser::new() };
     }
 
-    /// Reads on. `bytes` begins at the first byte of the head and holds all that has come of it (and
-    /// perhaps of what follows). Returns the request once the head is complete, `None` before.
+    /// Reads on. `bytes` begins at the first byte of the head and holds all of it that has arrived, perhaps
+    /// with bytes that follow it. Returns the request once the head is complete, `None` before.
     ///
     /// # Errors
     /// A [`ParseError`] as soon as the bytes cannot become a request any more.
     pub fn advance<'a>(&'a mut self, bytes: &'a [u8]) -> Result<Option<Request<'a>>, ParseError> {
-        while self.state != State::Complete {
+        loop {
+            let request_line = match self.state {
+                State::RequestLine => None,
+                State::Fields(request_line) => Some(request_line),
+                State::Complete(request_line) => {
+                    return Ok(Some(Request::new(request_line, &self.fields, bytes)));
+                }
+            };
             let Some(end) = self.line_end(bytes)? else { return Ok(None) };
-            let line = self.line..end;
-            match self.state {
-                State::RequestLine if line.is_empty() => {} // RFC 9112 section 2.2: ignored
-                State::RequestLine => self.request_line(bytes, line.start, line.end)?,
-                State::Fields if line.is_empty() => self.state = State::Complete,
-                State::Fields => self.field_line(bytes, line.start, line.end)?,
-                State::Complete => {}
+            let line = &bytes[self.line..end];
+            match request_line {
+                None if line.is_empty() => {} // RFC 9112 section 2.2: ignored
+                None => self.state = State::Fields(parse_request_line(line, self.line)?),
+                Some(request_line) if line.is_empty() => self.state = State::Complete(request_line),
+                Some(_) => self.add_field_line(line)?,
             }
             self.line = end + 2;
             self.searched = self.line;
         }
-        Ok(Some(Request::new(self.method, self.target, self.minor, &self.fields, bytes)))
     }
 
-    /// What has been read of a head that is refused, for the log: its request line, and the fields before the
-    /// fault. `None` where the request line is the fault, or has not come.
+    /// The part of a refused head that was read, for the log: its request line, and the fields before the
+    /// fault. `None` if the fault is in the request line, or that line has not arrived.
     pub fn partial<'a>(&'a self, bytes: &'a [u8]) -> Option<Request<'a>> {
-        let has_line = self.state != State::RequestLine;
-        has_line.then(|| Request::new(self.method, self.target, self.minor, &self.fields, bytes))
+        match self.state {
+            State::RequestLine => None,
+            State::Fields(line) | State::Complete(line) => Some(Request::new(line, &self.fields, bytes)),
+        }
     }
 
     /// Bytes of the head that was completed.
@@ -136,21 +135,21 @@ impl Parser {
         self.line
     }
 
-    /// Whether the method is HEAD, as far as it can be seen: the answer to a head that is refused has no
-    /// content then either (RFC 9110 section 9.3.2).
+    /// True if the method is known to be HEAD. The answer to a refused head has no content then (RFC 9110
+    /// section 9.3.2).
     pub fn is_head_method(&self, bytes: &[u8]) -> bool {
         match self.state {
             State::RequestLine => bytes.get(self.line..).is_some_and(|line| line.starts_with(b"HEAD ")),
-            State::Fields | State::Complete => self.method.of(bytes) == b"HEAD",
+            State::Fields(line) | State::Complete(line) => line.method.of(bytes) == b"HEAD",
         }
     }
 
-    /// Where the current line ends, before its CRLF; `None` if that has not come yet.
+    /// The offset of the CRLF that ends the current line; `None` if it has not arrived.
     fn line_end(&mut self, bytes: &[u8]) -> Result<Option<usize>, ParseError> {
         let within = &bytes[..bytes.len().min(MAX_HEAD)];
         let Some(found) = memchr::memchr(b'\n', &within[self.searched..]) else {
             self.searched = within.len();
-            if self.state == State::RequestLine {
+            if matches!(self.state, State::RequestLine) {
                 check_unfinished_request_line(&within[self.line..])?;
             }
             return if bytes.len() >= MAX_HEAD { Err(ParseError::HeadTooLong) } else { Ok(None) };
@@ -159,48 +158,19 @@ impl Parser {
         if feed > self.line && within[feed - 1] == b'\r' {
             return Ok(Some(feed - 1));
         }
-        // The line's own faults come first, as they do when its end has not come yet.
-        if self.state == State::RequestLine {
+        // Other faults of the line come first, as they do when its end has not arrived.
+        if matches!(self.state, State::RequestLine) {
             check_unfinished_request_line(&within[self.line..feed])?;
         }
         Err(Malformed("a line ends in LF without CR"))
     }
 
-    /// `method SP request-target SP HTTP-version` (RFC 9112 section 3).
-    fn request_line(&mut self, bytes: &[u8], start: usize, end: usize) -> Result<(), ParseError> {
-        let line = &bytes[start..end];
-        check_unfinished_request_line(line)?;
-        let first = memchr::memchr(b' ', line).ok_or(Malformed("the method is not a token and a space"))?;
-        let second = memchr::memchr(b' ', &line[first + 1..]).ok_or(Malformed("no version"))? + first + 1;
-        let target = &line[first + 1..second];
-        // Bytes beyond ASCII stand for themselves percent-encoded: many clients send names as they are typed.
-        // No early exit: without one the compiler turns the loop into vector code.
-        if target.is_empty() || target.iter().fold(false, |bad, &byte| bad | (byte <= b' ') | (byte == 0x7f))
-        {
-            return Err(Malformed("the target is empty or holds a control character"));
-        }
-        self.minor = match &line[second + 1..] {
-            [b'H', b'T', b'T', b'P', b'/', major @ b'0'..=b'9', b'.', minor @ b'0'..=b'9'] => {
-                if *major != b'1' {
-                    return Err(ParseError::UnknownVersion);
-                }
-                minor - b'0'
-            }
-            _ => return Err(Malformed("not an HTTP version")),
-        };
-        self.method = Span::new(start, start + first);
-        self.target = Span::new(start + first + 1, start + second);
-        self.state = State::Fields;
-        Ok(())
-    }
-
     /// `field-name ":" OWS field-value OWS` (RFC 9112 section 5).
-    fn field_line(&mut self, bytes: &[u8], start: usize, end: usize) -> Result<(), ParseError> {
+    fn add_field_line(&mut self, line: &[u8]) -> Result<(), ParseError> {
         self.count += 1;
         if self.count > MAX_FIELDS {
             return Err(ParseError::TooManyFields);
         }
-        let line = &bytes[start..end];
         let colon = line.iter().position(|&byte| !field::is_token_byte(byte)).unwrap_or(line.len());
         if colon == 0 || line.get(colon) != Some(&b':') {
             return Err(Malformed("a field name is not a token and a colon"));
@@ -209,14 +179,37 @@ impl Parser {
             return Err(Malformed("a field value holds a control character"));
         }
         if let Some(name) = Name::of(&line[..colon]) {
-            self.fields.push((name, Span::new(start + colon + 1, end)));
+            self.fields.push((name, Span::new(self.line + colon + 1, self.line + line.len())));
         }
         Ok(())
     }
 }
 
-/// What can be said of a request line before its end is there: so that a TLS handshake, or a target
-/// without end, is refused at once.
+/// `method SP request-target SP HTTP-version` (RFC 9112 section 3), in a line that begins at `start`.
+fn parse_request_line(line: &[u8], start: usize) -> Result<RequestLine, ParseError> {
+    check_unfinished_request_line(line)?;
+    let first = memchr::memchr(b' ', line).ok_or(Malformed("the method is not a token and a space"))?;
+    let second = memchr::memchr(b' ', &line[first + 1..]).ok_or(Malformed("no version"))? + first + 1;
+    let target = &line[first + 1..second];
+    // Bytes beyond ASCII are taken as if they were percent-encoded: many clients send names as they are
+    // typed. No early exit: without one the compiler turns the loop into vector code.
+    if target.is_empty() || target.iter().fold(false, |bad, &byte| bad | (byte <= b' ') | (byte == 0x7f)) {
+        return Err(Malformed("the target is empty or holds a control character"));
+    }
+    let minor = match &line[second + 1..] {
+        [b'H', b'T', b'T', b'P', b'/', b'1', b'.', minor @ b'0'..=b'9'] => minor - b'0',
+        [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'] => {
+            return Err(ParseError::UnknownVersion);
+        }
+        _ => return Err(Malformed("not an HTTP version")),
+    };
+    let method = Span::new(start, start + first);
+    let target = Span::new(start + first + 1, start + second);
+    Ok(RequestLine { method, target, minor })
+}
+
+/// Checks a request line of which the end may be missing, so that a TLS handshake or a target without end is
+/// refused at once.
 fn check_unfinished_request_line(line: &[u8]) -> Result<(), ParseError> {
     let method = &line[..line.len().min(MAX_METHOD + 1)];
     let length = method.iter().position(|&byte| !field::is_token_byte(byte)).unwrap_or(method.len());
@@ -237,7 +230,7 @@ fn check_unfinished_request_line(line: &[u8]) -> Result<(), ParseError> {
 mod tests {
     use super::*;
 
-    /// What comes of a head: its length, method, target and minor version, or the status.
+    /// The answer to a head: its length, method, target and minor version, or the error.
     type Answer = Result<Option<(usize, String, String, u8)>, ParseError>;
 
     fn whole(bytes: &[u8]) -> Answer {
@@ -297,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_known_of_a_refused_head() {
+    fn a_refused_head_as_far_as_it_was_read() {
         for (head, expected) in [
             ("GET /a HTTP/2.0\r\n", None),
             ("GET /a HT", None),

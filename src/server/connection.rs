@@ -15,6 +15,8 @@
 //! when the socket is full.
 
 mod answering;
+#[cfg(test)]
+mod tests;
 
 use std::io;
 use std::net::IpAddr;

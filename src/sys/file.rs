@@ -1,10 +1,10 @@
-//! Files: what they are, sending them, and their descriptors (stat(2), sendfile(2), dup3(2), getrlimit(2)).
+//! Files: what they are, sending them, and their descriptors (stat(2), sendfile(2), getrlimit(2)).
 
 use std::ffi::CStr;
 use std::fs::File;
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd};
 
 use super::socket::Socket;
 use super::{check, check_size, uninterrupted};
@@ -100,15 +100,6 @@ pub(crate) fn send_file(socket: &Socket, file: &File, offset: u64, count: usize)
     let (to, from) = (socket.as_fd().as_raw_fd(), file.as_raw_fd());
     // SAFETY: `offset` lives through the call.
     check_size(unsafe { libc::sendfile64(to, from, &mut offset, count) })
-}
-
-/// Lets `target` stand for the same open file as `source`, in one step that no writer can fall into.
-///
-/// # Errors
-/// The system's; there is none that a correct program sees.
-pub(crate) fn replace(target: BorrowedFd, source: BorrowedFd) -> io::Result<()> {
-    // SAFETY: the call takes no pointer; `target` stays open, it only changes what it stands for.
-    check(unsafe { libc::dup3(source.as_raw_fd(), target.as_raw_fd(), libc::O_CLOEXEC) }).map(drop)
 }
 
 /// How many descriptors this process may have, after raising the soft limit to the hard one.

@@ -73,8 +73,8 @@ const FREELY: &[libc::c_long] = &[
     libc::SYS_openat, libc::SYS_openat2, libc::SYS_readlinkat, libc::SYS_fstat, libc::SYS_newfstatat,
     libc::SYS_statx, libc::SYS_read, libc::SYS_pread64, libc::SYS_preadv2, libc::SYS_readahead,
     super::page_cache::CACHESTAT,
-    // The log: a write, and another file in the place of the old one.
-    libc::SYS_write, libc::SYS_recvmsg, libc::SYS_dup3,
+    // The log: a write, and another file from the process that opens it.
+    libc::SYS_write, libc::SYS_recvmsg,
     // Memory and threads, for the standard library.
     libc::SYS_brk, libc::SYS_munmap, libc::SYS_mremap, libc::SYS_madvise, libc::SYS_futex,
     libc::SYS_set_robust_list, libc::SYS_rseq, libc::SYS_sigaltstack, libc::SYS_rt_sigaction,

@@ -158,7 +158,12 @@ impl Client {
 
     fn receive(&mut self) -> io::Result<usize> {
         let mut buffer = [0; 65_536];
-        let count = self.stream.read(&mut buffer)?;
+        let count = loop {
+            match self.stream.read(&mut buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => break result?,
+            }
+        };
         self.received.extend_from_slice(&buffer[..count]);
         Ok(count)
     }

@@ -43,7 +43,7 @@ INJECTED = [
     ("pread64", "cold", {"EIO": RETRY, "EINTR": RETRY}),  # the disk's thread; sending finds out for itself
     ("clone3:1+", "cold", {"EAGAIN": RETRY}),  # no thread for the disk: the worker waits for it
     ("write", "small", {"ENOSPC": RETRY, "EIO": RETRY, "EAGAIN": RETRY, "EINTR": RETRY, "EPIPE": RETRY}),
-    ("dup3", "hangup", {"EINTR": RETRY, "EBUSY": RETRY}),
+    ("recvmsg", "hangup", {"EINTR": RETRY, "EIO": RETRY}),
     ("read", "hangup", {"EINTR": RETRY, "EAGAIN": RETRY}),
 ]
 MEDIUM = b"medium\n" * 2000
