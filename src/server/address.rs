@@ -1,4 +1,4 @@
-//! The address to listen on: a socket that a supervisor passes on, or the first address of `--host` that can be had.
+//! The address to listen on: the first address of `--host` that can be had.
 
 use std::io;
 use std::net::ToSocketAddrs;
@@ -9,9 +9,6 @@ use crate::sys::socket::Listener;
 
 /// Takes the address. Nobody can connect before [`listen`].
 pub(super) fn bind(listen: &Listen) -> Result<Listener, Error> {
-    if let Some(listener) = Listener::inherited().context(|| "cannot use LISTEN_FDS".into())? {
-        return Ok(listener);
-    }
     let host = listen.host.as_str();
     let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     let addresses = (bare, listen.port).to_socket_addrs().context(|| format!("cannot resolve {host}"))?;

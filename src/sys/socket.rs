@@ -4,6 +4,7 @@ use std::io;
 use std::mem::{MaybeUninit, size_of};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{check, check_size};
 
@@ -67,15 +68,16 @@ impl Listener {
         Ok(())
     }
 
-    /// The socket that a supervisor has opened and passes on, if it has (sd_listen_fds(3)). To be called once.
+    /// The socket that a supervisor has opened and passes on, if it has (sd_listen_fds(3)); the first call gets it.
     ///
     /// # Errors
     /// `InvalidInput` for more than one, or for what is no listening TCP socket.
     pub(crate) fn inherited() -> io::Result<Option<Listener>> {
-        /// The first descriptor behind the three standard streams.
+        /// The first descriptor after the three standard streams.
         const FIRST: RawFd = 3;
+        static IS_TAKEN: AtomicBool = AtomicBool::new(false);
         let number = |name| std::env::var(name).ok().and_then(|text| text.parse::<u32>().ok());
-        if number("LISTEN_PID") != Some(std::process::id()) {
+        if number("LISTEN_PID") != Some(std::process::id()) || IS_TAKEN.swap(true, Ordering::Relaxed) {
             return Ok(None);
         }
         match number("LISTEN_FDS") {
@@ -83,8 +85,13 @@ impl Listener {
             Some(1) => {}
             Some(_) => return Err(io::Error::new(io::ErrorKind::InvalidInput, "more than one socket")),
         }
-        // SAFETY: the two variables say that the supervisor has opened this descriptor for this very process,
-        // and nobody else here has asked for it.
+        // SAFETY: the call takes no pointer.
+        let flags = check(unsafe { libc::fcntl(FIRST, libc::F_GETFD) })?;
+        if flags & libc::FD_CLOEXEC != 0 {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the descriptor was not passed on"));
+        }
+        // SAFETY: the descriptor is open. It was passed on to this process and belongs to nothing in it, for all that
+        // this process opens is closed on exec. And it is taken once.
         let socket = unsafe { OwnedFd::from_raw_fd(FIRST) };
         let is_listening = get_option(socket.as_fd(), libc::SOL_SOCKET, libc::SO_ACCEPTCONN)? == 1;
         let is_tcp = get_option(socket.as_fd(), libc::SOL_SOCKET, libc::SO_PROTOCOL)? == libc::IPPROTO_TCP;

@@ -71,8 +71,12 @@ fn what_is_passed_on_must_be_a_listening_socket() {
     for (line, expected) in [
         ("exec 3</dev/null; export LISTEN_FDS=1 LISTEN_PID=$$", "cannot use LISTEN_FDS"),
         ("export LISTEN_FDS=2 LISTEN_PID=$$", "more than one socket"),
+        // Nothing is passed on, and no descriptor of the server's own is taken for it.
+        ("export LISTEN_FDS=1 LISTEN_PID=$$", "Bad file descriptor"),
     ] {
-        let mut process = Process::spawn(after_shell_line(line, &site.command(&[])));
+        let log = site.outside("log");
+        let flags = ["--file-log", log.to_str().expect("an ordinary name")];
+        let mut process = Process::spawn(after_shell_line(line, &site.command(&flags)));
         assert_eq!(process.await_exit().code(), Some(1), "{line}");
         process.errors.await_line(|text| text.contains(expected));
     }
