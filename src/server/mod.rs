@@ -83,7 +83,7 @@ impl<T> Context<T> for io::Result<T> {
 /// # Errors
 /// An [`Error`] when the server cannot start (the log, the address, the root), or a worker cannot go on.
 pub fn run(config: &Config) -> Result<(), Error> {
-    let inherited = Listener::inherited().context(|| "cannot use LISTEN_FDS".into())?;
+    let inherited = address::inherited()?;
     let log = Log::open(config.log.file.as_deref())?;
     log.take_messages();
     for variable in &config.passed_over {
@@ -111,8 +111,7 @@ fn serve(config: &Config, inherited: Option<Listener>, log: &Log) -> Result<(), 
         .context(|| format!("cannot serve {}", config.files.document_root.display()))?;
     let descriptors = Descriptors::share_out();
     let signals = Signals::new().context(|| "cannot wait for signals".into())?;
-    address::listen(&listener, &config.listen)?;
-    let address = listener.local_address().context(|| "cannot tell the address".into())?;
+    let address = address::listen(&listener, &config.listen)?;
     if !config.privileges.no_sandbox {
         privileges::lockdown::lock_in(&config.files.document_root, root.path());
     }

@@ -122,6 +122,37 @@ fn the_server_that_was_started_last_gets_all_that_is_new() {
 }
 
 #[test]
+fn so_does_the_third_of_three() {
+    let sites = ["first", "second", "third"].map(|name| {
+        let site = Site::new();
+        site.replace("index.html", name);
+        site
+    });
+    let flags = ["--reuse-port", "--grace", "1"];
+    // Whichever of the older two goes first, the newest is all that is left in the end.
+    for (one, other) in [(0, 1), (1, 0)] {
+        let first = sites[0].serve_with(&flags);
+        let port = first.address.port();
+        let second = Server::start(sites[1].command_on(port, &flags));
+        let third = Server::start(sites[2].command_on(port, &flags));
+        for _ in 0..20 {
+            assert_eq!(third.get("/").text(), "third");
+        }
+        let mut old = [first, second];
+        for index in [one, other] {
+            old[index].process.signal(libc::SIGTERM);
+            assert_eq!(old[index].process.await_exit().code(), Some(0));
+            // With two left of three, the kernel may choose the older one: it serves what it always did.
+            let text = third.get("/").text().to_owned();
+            assert!(text == "third" || index == one && text == ["first", "second"][other], "{text}");
+        }
+        for _ in 0..20 {
+            assert_eq!(third.get("/").text(), "third");
+        }
+    }
+}
+
+#[test]
 fn a_port_is_shared_only_by_those_who_say_so() {
     let site = Site::new();
     let shared = site.serve_with(&["--reuse-port"]);
