@@ -1,13 +1,14 @@
-//! The pure room by itself: `cargo bench`. The parser stands beside `httparse` on the same requests.
+//! The pure modules by themselves: `cargo bench`. The parser is timed beside `httparse` on the same requests.
 #![allow(missing_docs)] // criterion_main writes a function without any
 
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use otuserver::http::parser::Parser;
-use otuserver::http::response::{self, Connection, Preamble};
+use otuserver::http::fields::Fields;
 use otuserver::http::status::Status;
 use otuserver::http::target::Target;
+use otuserver::http1::parser::Parser;
+use otuserver::http1::render::{self, Persistence};
 
 const SMALL: &[u8] =
     b"GET / HTTP/1.0\r\nHost: localhost:8000\r\nUser-Agent: ApacheBench/2.3\r\nAccept: */*\r\n\r\n";
@@ -61,8 +62,8 @@ fn target(criterion: &mut Criterion) {
 }
 
 fn response_head(criterion: &mut Criterion) {
-    let preamble = Preamble::new(784_111_777);
-    let mut fields = Vec::new();
+    let common = Fields::common(784_111_777);
+    let mut fields = Fields::default();
     for (name, value) in [
         ("ETag", "\"49c98478440989ef38f9e9ad369c8af3\""),
         ("Cache-Control", "no-cache"),
@@ -71,15 +72,14 @@ fn response_head(criterion: &mut Criterion) {
         ("Content-Type", "text/html"),
         ("Content-Length", "63"),
     ] {
-        response::field(&mut fields, name, value);
+        fields.push(name, value);
     }
     let mut out = Vec::with_capacity(1024);
     criterion.bench_function("response head", |bencher| {
         bencher.iter(|| {
             out.clear();
-            response::begin_head(&mut out, Status::Ok, &preamble, Connection::Implied);
-            out.extend_from_slice(black_box(&fields));
-            response::end_head(&mut out);
+            let lines = [black_box(fields.lines()), &[]];
+            render::head(&mut out, Status::Ok, &common, Persistence::Implied, lines);
             black_box(out.len())
         });
     });

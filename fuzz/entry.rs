@@ -7,21 +7,22 @@
 use otuserver::http::date;
 use otuserver::http::encoding::{self, Coding};
 use otuserver::http::field::{self, Name};
-use otuserver::http::framing::{Body, FramingError, Skipped, Skipper};
 use otuserver::http::multipart::Multipart;
-use otuserver::http::parser::{ParseError, Parser};
 use otuserver::http::preconditions::{self, Outcome};
 use otuserver::http::range::{self, Selection};
 use otuserver::http::request::Request;
 use otuserver::http::target::{self, Target};
 use otuserver::http::validators::{self, EntityTag, Validators};
+use otuserver::http1::framing::{Body, FramingError, Skipped, Skipper};
+use otuserver::http1::parser::{ParseError, Parser};
 
-/// What stands on a connection: a head and what follows it.
+/// The bytes of a connection: a head and the bytes after it.
 pub(crate) fn head(bytes: &[u8]) {
     let whole = seen(bytes, std::iter::once(bytes.len()));
     assert_eq!(seen(bytes, 0..=bytes.len()), whole, "cut at every byte");
     let Ok(Some(Seen { length, method, target, minor, .. })) = whole else { return };
-    assert!(field::is_token(&method) && target.iter().all(u8::is_ascii_graphic) && minor <= 9);
+    assert!(method.iter().all(|&byte| field::is_token_byte(byte)) && minor <= 9);
+    assert!(target.iter().all(|&byte| byte > b' ' && byte != 0x7f));
     assert!(bytes[..length].ends_with(b"\r\n\r\n"));
 
     let (head, rest) = bytes.split_at(length);
@@ -40,13 +41,18 @@ pub(crate) fn head(bytes: &[u8]) {
 /// A request target.
 pub(crate) fn target(bytes: &[u8]) {
     let _ = Target::parse(bytes);
-    // What the parser lets through is what must come out clean.
+    // A target that the parser takes must lead to a clean path, or to a refusal.
     let head = [b"GET ", bytes, b" HTTP/1.1\r\nHost: a\r\n\r\n"].concat();
     with_request(&head, |request| {
         let Ok(Target { path, query }) = Target::parse(request.target) else { return };
         let text = path.as_bytes();
         assert!(!text.contains(&0) && !text.starts_with(b"/"));
-        assert!(query.is_none_or(|query| request.target.ends_with(query)));
+        if let Some(query) = query {
+            assert!(request.target.ends_with(query));
+            let mut encoded = Vec::new();
+            target::encode_query(query, &mut encoded);
+            assert!(encoded.iter().all(u8::is_ascii_graphic));
+        }
         let names = text.strip_suffix(b"/").unwrap_or(text).split(|&byte| byte == b'/');
         assert!(text.is_empty() || names.into_iter().all(|name| !matches!(name, b"" | b"." | b"..")));
 
@@ -62,7 +68,40 @@ pub(crate) fn target(bytes: &[u8]) {
     });
 }
 
-/// The value of Range (and, behind a line end, further fields).
+/// The value of Host, which may also be the authority of a target.
+pub(crate) fn host(bytes: &[u8]) {
+    let is_valid = |line: &[u8], host: &[u8]| {
+        let head = [line, b" HTTP/1.1\r\nHost: ", host, b"\r\n\r\n"].concat();
+        with_request(&head, target::has_valid_host)
+    };
+    let Some(is_host) = is_valid(b"GET /", bytes) else { return };
+    let host = field::trim(bytes);
+    if is_host {
+        assert!(host.iter().all(|&byte| byte.is_ascii_graphic() && !b"\"#/<>?@\\^`{|}".contains(&byte)));
+        assert!(host.split(|&byte| byte == b'%').skip(1).all(|rest| rest.len() >= 2));
+    }
+    // RFC 9112 section 3.2.2: one grammar, but for the empty one. Other delimiters begin a path.
+    if !host.iter().any(|byte| b" \t/?#".contains(byte)) {
+        let absolute = is_valid(&[b"GET http://", host, b"/"].concat(), b"a");
+        assert_eq!(absolute, Some(is_host && !host.is_empty()));
+        let authority = is_valid(&[b"CONNECT ", host, b":1"].concat(), b"a");
+        assert!(authority != Some(true) || is_host);
+    }
+}
+
+/// A chunked body and the bytes after it.
+pub(crate) fn body(bytes: &[u8]) {
+    let skipper = |allowance| Skipper::new(Body::Chunked, allowance).expect("no length is known beforehand");
+    let whole = skipped(skipper(u64::MAX), std::iter::once(bytes));
+    assert_eq!(skipped(skipper(u64::MAX), bytes.chunks(1)), whole, "cut at every byte");
+    let Ok(Some(length)) = whole else { return };
+    assert!(bytes[..length].ends_with(b"\r\n\r\n"));
+    let allowance = length as u64;
+    assert_eq!(skipped(skipper(allowance), std::iter::once(bytes)), Ok(Some(length)));
+    assert!(skipped(skipper(allowance - 1), std::iter::once(bytes)).is_err());
+}
+
+/// The value of Range (and, after a line end, further fields).
 pub(crate) fn range(bytes: &[u8]) {
     for method in ["GET", "HEAD"] {
         let head = [method.as_bytes(), b" / HTTP/1.1\r\nHost: a\r\nRange: ", bytes, b"\r\n\r\n"].concat();
@@ -129,9 +168,12 @@ pub(crate) fn accept_encoding(bytes: &[u8]) {
 /// A date.
 pub(crate) fn date(bytes: &[u8]) {
     let Some(seconds) = date::parse(bytes) else { return };
-    let text = date::format(seconds);
-    assert_eq!(text.len(), date::LENGTH);
-    assert_eq!(date::parse(text.as_bytes()), Some(seconds));
+    // The form that is sent begins with 1970; a leap second may lie one beyond its last.
+    if let Ok(seconds @ ..=253_402_300_799) = u64::try_from(seconds) {
+        let text = date::format(seconds);
+        assert_eq!(text.len(), "Sun, 06 Nov 1994 08:49:37 GMT".len());
+        assert_eq!(date::parse(text.as_bytes()), i64::try_from(seconds).ok());
+    }
 }
 
 /// Lines of fields, as the ones that make a request conditional.
@@ -172,7 +214,7 @@ fn with_request<T>(bytes: &[u8], check: impl FnOnce(&Request) -> T) -> Option<T>
     Some(check(&parser.advance(bytes).ok()??))
 }
 
-/// What can be seen of a head that was read.
+/// All that can be seen of a head that was read.
 #[derive(Debug, PartialEq)]
 struct Seen {
     length: usize,
@@ -182,7 +224,7 @@ struct Seen {
     values: Vec<Vec<u8>>,
 }
 
-/// What the parser says when the bytes have come up to each of `ends` in turn.
+/// The parser's answer when the bytes have come up to each of `ends` in turn.
 fn seen(bytes: &[u8], ends: impl Iterator<Item = usize>) -> Result<Option<Seen>, ParseError> {
     let names = [Name::Host, Name::Connection, Name::ContentLength, Name::TransferEncoding, Name::Range];
     let mut parser = Parser::new();
@@ -196,7 +238,7 @@ fn seen(bytes: &[u8], ends: impl Iterator<Item = usize>) -> Result<Option<Seen>,
     Ok(None)
 }
 
-/// Where a body ends that comes in pieces; `None` while it has not ended.
+/// The end of a body that comes in pieces; `None` while it has not ended.
 fn skipped<'a>(
     mut skipper: Skipper,
     pieces: impl Iterator<Item = &'a [u8]>,

@@ -32,6 +32,8 @@
 
 pub mod config;
 pub mod http;
+pub mod http1;
 pub mod server;
 mod site;
 mod sys;
+mod throttle;

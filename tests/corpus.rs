@@ -30,6 +30,8 @@ macro_rules! targets {
 targets! {
     head,
     target,
+    host,
+    body,
     range,
     accept_encoding,
     date,

@@ -1,4 +1,4 @@
-"""What is asked for: one row a case, and the site that has the answers."""
+"""The requests: one row a case, and the site that has the answers."""
 
 import os
 from dataclasses import dataclass, field

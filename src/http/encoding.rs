@@ -1,17 +1,17 @@
-//! Content codings, and which of those that there are a client likes best
-//! (RFC 9110 sections 8.4.1, 12.4.2 and 12.5.3).
+//! Content codings, and the choice among the available ones (RFC 9110 sections 8.4.1, 12.4.2 and 12.5.3).
 //!
-//! Nothing is compressed here: a coded file lies beside its original, named as the original with the
-//! coding's suffix. A new coding is a name in the enum, its row, and its place among the sidecars.
+//! Nothing is compressed here. A coded file, called a sidecar, lies beside its original and has the name of
+//! the original with the suffix of the coding. A new coding is a name in the enum, its row, and its place in
+//! [`SIDECARS`].
 
 use std::cmp::Reverse;
 
 use super::field;
 
-/// A content coding, in the order that decides between two that are liked as well and as long.
+/// A content coding. The order decides between two of the same weight and size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Coding {
-    /// None: the file as it is. First, since nothing is to be decoded.
+    /// None: the file as it is. It comes first, since nothing has to be decoded.
     Identity,
     /// RFC 7932.
     Brotli,
@@ -21,11 +21,10 @@ pub enum Coding {
     Gzip,
 }
 
-/// The codings that may lie beside a file, in the order in which they are looked for.
+/// The codings that sidecars may have, in the order in which they are looked for.
 pub const SIDECARS: [Coding; 3] = [Coding::Brotli, Coding::Zstandard, Coding::Gzip];
 
-/// What is to be known of a coding: its names in fields, the registered one first, and the suffix of a
-/// file that is coded so.
+/// Names of a coding in fields, the registered one first, and the suffix of a sidecar.
 struct Row {
     tokens: &'static [&'static str],
     suffix: &'static str,
@@ -46,12 +45,12 @@ impl Coding {
         self.row().tokens[0]
     }
 
-    /// What the name of a sidecar has behind the name of the file; empty for identity.
+    /// The end of a sidecar's name, after the name of the file; empty for identity.
     pub const fn suffix(self) -> &'static str {
         self.row().suffix
     }
 
-    /// The coding that `text` names, in any case; `None` for one that no sidecar has.
+    /// The coding that `text` names, in any case; `None` for an unknown one.
     fn of(text: &[u8]) -> Option<Coding> {
         let is_named = |coding: &Coding| {
             coding.row().tokens.iter().any(|token| token.as_bytes().eq_ignore_ascii_case(text))
@@ -60,12 +59,12 @@ impl Coding {
     }
 }
 
-/// The best coding of a file for a client, from the values of all lines of `Accept-Encoding` and from
-/// what there is with its size in bytes, identity included.
+/// The best coding of a file for a client, from the values of all lines of `Accept-Encoding` and from the
+/// available codings with their sizes in bytes, identity included.
 ///
-/// The highest weight wins; among equals the smallest size, then the order of [`Coding`]. A client that
-/// says nothing gets identity: any coding would be allowed (RFC 9110 section 12.5.3), but who cannot name
-/// a coding can hardly decode one. `None` where the client refuses all that there is.
+/// The highest weight wins; among equals the smallest size, then the order of [`Coding`]. A client that sends
+/// no such field gets identity: any coding would be allowed (RFC 9110 section 12.5.3), but a client that
+/// names none can hardly decode one. `None` if the client refuses all that are available.
 pub fn choose<'v>(
     values: impl Iterator<Item = &'v [u8]>,
     available: impl Iterator<Item = (Coding, u64)>,
@@ -76,7 +75,7 @@ pub fn choose<'v>(
     best.map(|(_, _, coding)| coding)
 }
 
-/// What `Accept-Encoding` says, in thousandths; 0 is a refusal.
+/// The weights of `Accept-Encoding`, in thousandths; 0 is a refusal.
 #[derive(Default)]
 struct Preferences {
     listed: [Option<u16>; 1 + SIDECARS.len()],
@@ -84,8 +83,8 @@ struct Preferences {
 }
 
 impl Preferences {
-    /// Reads every member. One that is not well-formed is ignored as if it were not there, an illegible
-    /// weight included: neither a wish nor a refusal can be made out of it, and the rest still holds.
+    /// Reads every member. One that is not well-formed is ignored, also if only its weight is not: it is
+    /// neither a preference nor a refusal, and the other members still hold.
     fn read<'v>(values: impl Iterator<Item = &'v [u8]>) -> Preferences {
         let mut preferences = Preferences::default();
         for member in values.flat_map(field::members) {
@@ -98,15 +97,15 @@ impl Preferences {
                 _ => Coding::of(name).map(|coding| &mut preferences.listed[coding as usize]),
             };
             if let (Some(place), Some(weight)) = (place, weight) {
-                // Named twice: the lower weight holds, so that a refusal does.
+                // For a coding that is named twice the lower weight holds, and so does a refusal.
                 *place = Some(place.map_or(weight, |other| other.min(weight)));
             }
         }
         preferences
     }
 
-    /// How much a coding is liked, up to 1000; `None` for not at all. Identity that nothing is said of is
-    /// acceptable, but less than everything that is named.
+    /// The weight of a coding, up to 1000; `None` if it is refused or not named. Identity is acceptable
+    /// without being named, but less than every named one.
     fn of(&self, coding: Coding) -> Option<u16> {
         match self.listed[coding as usize].or(self.any) {
             Some(0) => None,
@@ -148,7 +147,7 @@ mod tests {
         for (section, value, expected) in [
             ("12.5.3 of a browser", "gzip, deflate, br, zstd", Some(Brotli)),
             ("12.5.3 one", "gzip", Some(Gzip)),
-            ("12.5.3 none that there is", "deflate, compress", Some(Identity)),
+            ("12.5.3 none that is available", "deflate, compress", Some(Identity)),
             ("12.5.3 empty", "", Some(Identity)),
             ("12.5.3 empty members", " ,, ", Some(Identity)),
             ("12.5.3 any", "*", Some(Brotli)),

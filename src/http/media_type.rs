@@ -1,26 +1,20 @@
-//! A file name -> the media type of what is in it (RFC 9110 section 8.3.1).
+//! A file name -> the media type of the file (RFC 9110 section 8.3.1).
 //!
-//! The registered types come from the `mime_guess` table. A browser refuses a module script whose type
-//! is not JavaScript, and nobody reads a source map as prose: those are the rows that stand before it.
+//! Most types come from the `mime_guess` table. Three are overridden: browsers refuse a module script whose
+//! type is not JavaScript, and a source map is JSON.
 
-/// What an unknown extension gets: bytes, nothing is promised.
+/// The type of a file with an unknown extension: bytes.
 pub const UNKNOWN: &str = "application/octet-stream";
 
-const BEFORE_THE_TABLE: [(&str, &str); 6] = [
-    ("cjs", "text/javascript"),
-    ("js", "text/javascript"),
-    ("map", "application/json"),
-    ("md", "text/markdown"),
-    ("mjs", "text/javascript"),
-    ("swf", "application/x-shockwave-flash"),
-];
+const OVERRIDES: [(&str, &str); 3] =
+    [("cjs", "text/javascript"), ("map", "application/json"), ("mjs", "text/javascript")];
 
 /// The media type of a file by the extension of its name, in any case of letters.
 pub fn of(name: &[u8]) -> &'static str {
     let name = name.rsplit(|&byte| byte == b'/').next().unwrap_or(name);
     let Some(dot) = memchr::memrchr(b'.', name) else { return UNKNOWN };
     let Ok(extension) = std::str::from_utf8(&name[dot + 1..]) else { return UNKNOWN };
-    let ours = BEFORE_THE_TABLE.iter().find(|(known, _)| known.eq_ignore_ascii_case(extension));
+    let ours = OVERRIDES.iter().find(|(known, _)| known.eq_ignore_ascii_case(extension));
     match ours {
         Some((_, media_type)) => media_type,
         None => mime_guess::from_ext(extension).first_raw().unwrap_or(UNKNOWN),

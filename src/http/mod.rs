@@ -1,51 +1,83 @@
-//! What bytes mean: HTTP/1.1 as pure functions (RFC 9110 and 9112).
+//! The meaning of bytes: HTTP/1.1 as pure functions (RFC 9110 and 9112).
 //!
-//! Bytes and values come in, values go out: no sockets, no files, no clock, no configuration, no
-//! logging. Time and limits that an operator may set arrive as arguments; a body is a length here.
-//! That is what makes every test of this room a table.
+//! Bytes and values come in, values go out: no sockets, no files, no clock, no configuration, no logging.
+//! Time and limits that an operator may set arrive as arguments; a body is a length here. This is why every
+//! test of this module is a table.
 //!
-//! # What is supported, what is refused, and why
+//! # Supported, refused, and why
 //!
-//! | feature | section | here | where |
-//! | --- | --- | --- | --- |
-//! | GET, HEAD | 9110 9.3.1, 9.3.2 | supported; HEAD sends every field that GET does, but Range is for GET alone | [`request`] |
-//! | other methods | 9110 15.5.6, 15.6.2 | known ones 405 with `Allow`, unknown ones 501 | [`request`] |
-//! | versions | 9112 2.3 | 1.0 and 1.1; 1.2 to 1.9 are read as 1.1; another major version 505; no version 400 | [`parser`] |
-//! | line ends | 9112 2.2 | CRLF; empty lines before the request are ignored; bare LF or CR 400: a way to smuggle | [`parser`] |
-//! | folded lines, space before the colon | 9112 5.1, 5.2 | 400: likewise | [`parser`] |
-//! | target forms | 9112 3.2 | origin and absolute; `*` and authority only with the methods they belong to | [`target`] |
-//! | Host | 9112 3.2, 3.2.2 | 400 when missing in 1.1, doubled or invalid; the target's authority wins over it | [`target`] |
-//! | dot segments | 3986 5.2.4 | removed after decoding; above the root 400; encoded slash 404, encoded NUL 400 | [`target`] |
-//! | Content-Length | 9112 6.3 | one number; a list, a second line or Transfer-Encoding beside it 400 and close | [`framing`] |
-//! | Transfer-Encoding | 9112 6.1, 7.1 | chunked, with extensions and trailers; others 501; in 1.0, or not last, 400; then close | [`framing`] |
-//! | request bodies | 9112 9.3 | skipped up to a bound, on any method; beyond it the connection is closed in order | [`framing`] |
-//! | Expect | 9110 10.1.1 | `100-continue` gets the final status and close; others 417; ignored in 1.0 | `site` |
-//! | persistence, pipelining | 9112 9.3 | as the version and `Connection` say; pipelined requests are answered in order | [`request`] |
-//! | dates | 9110 5.6.7 | three forms are read, one is sent | [`date`] |
-//! | ETag | 9110 8.8.3 | strong, always; what it is made of stands in `site::file` | [`validators`] |
-//! | Last-Modified | 9110 8.8.2 | never later than Date | [`validators`] |
-//! | If-Match, If-None-Match | 9110 13.1.1, 13.1.2 | lists, `*`, several lines; strong and weak comparison | [`preconditions`] |
-//! | If-Modified-Since, If-Unmodified-Since | 9110 13.1.3, 13.1.4 | ignored beside their tag fields, or when invalid | [`preconditions`] |
-//! | Range | 9110 14.2 | single, suffix, several as [`multipart`]; overlaps coalesced; abusive sets get the whole file | [`range`] |
-//! | several ranges of a coded file | 9110 14.2 | the whole: two places for Content-Encoding would be understood in two ways | `site` |
-//! | If-Range | 9110 13.1.5 | strong tag, or exactly the date | [`range`] |
-//! | 416 | 9110 15.5.17 | with `Content-Range: bytes */length` | [`range`] |
-//! | Accept-Encoding | 9110 12.5.3 | weights, refusals, `*`, `identity`, `x-gzip`, several lines; nothing acceptable 406 | [`encoding`] |
-//! | Vary | 9110 12.5.5 | on every reply that negotiation could change | `site` |
-//! | Cache-Control | 9111 5.2.2 | `no-cache`, or what the operator says for found files; errors and redirects always `no-cache` | `site` |
-//! | TRACE, CONNECT, Upgrade, trailers in replies, digests | | not supported: nothing that a file needs | |
+//! The sections are those of RFC 9110 to 9112, and of RFC 3986 for URIs.
+//!
+//! **Heads** ([`http1::parser`](crate::http1::parser))
+//! - *Versions* (9112 2.3): 1.0 and 1.1. Versions 1.2 to 1.9 are read as 1.1, another major version gets 505,
+//!   no version 400.
+//! - *Line ends* (9112 2.2): CRLF. Empty lines before a request are ignored. A bare LF or CR gets 400: it is
+//!   a way to smuggle a request.
+//! - *Folded lines, space before the colon* (9112 5.1, 5.2): 400, for the same reason.
+//!
+//! **Methods and connections** ([`request`])
+//! - *GET, HEAD* (9110 9.3.1, 9.3.2): supported. HEAD sends every field that GET sends, but Range is for GET
+//!   alone.
+//! - *OPTIONS* (9110 9.3.7): 204 with `Allow`, for `*` too.
+//! - *Other methods* (9110 15.5.6, 15.6.2): known ones get 405 with `Allow`, unknown ones 501.
+//! - *Persistence, pipelining* (9112 9.3): as the version and `Connection` say. Pipelined requests are
+//!   answered in order.
+//! - *Expect* (9110 10.1.1, in `site`): `100-continue` gets the final status and close, others 417. It is
+//!   ignored in 1.0.
+//!
+//! **Targets** ([`target`])
+//! - *Forms* (9112 3.2): origin and absolute. `*` and authority are taken only with the methods they belong
+//!   to.
+//! - *Host* (9112 3.2, 3.2.2, 3986 3.2.2): 400 if it is missing in 1.1, doubled, or not exactly a host and a
+//!   port. The authority of the target wins over it, and is checked in the same way.
+//! - *Bytes above 0x7F* (3986 2.1): taken as if they were percent-encoded. Controls, spaces and percent signs
+//!   without two digits get 400.
+//! - *Dot segments* (3986 5.2.4): removed after decoding. Above the root 400; an encoded slash 404, an
+//!   encoded NUL 400.
+//!
+//! **Bodies of requests** ([`http1::framing`](crate::http1::framing))
+//! - *Content-Length* (9112 6.3): one number. A list, a second line or Transfer-Encoding beside it get 400
+//!   and close.
+//! - *Transfer-Encoding* (9112 6.1, 7.1): chunked, with extensions and trailers, which are checked and
+//!   ignored. Other codings get 501; chunked in 1.0, or not as the last coding, 400; then close.
+//! - *Skipping* (9112 9.3): up to a limit, on any method. After a longer body the connection is closed in
+//!   order.
+//!
+//! **Conditions** ([`validators`], [`preconditions`])
+//! - *Dates* (9110 5.6.7, in [`date`]): three forms are read, with leap seconds, one is sent.
+//! - *ETag* (9110 8.8.3): strong, always. It is made in `site`.
+//! - *Last-Modified* (9110 8.8.2): never later than Date.
+//! - *If-Match, If-None-Match* (9110 13.1.1, 13.1.2): lists, `*`, several lines; strong and weak comparison.
+//! - *If-Modified-Since, If-Unmodified-Since* (9110 13.1.3, 13.1.4): ignored beside their tag fields, or if
+//!   invalid.
+//!
+//! **Ranges** ([`range`])
+//! - *Range* (9110 14.2): single, suffix, several as [`multipart`]. Overlaps are sent once. Sets above the
+//!   limits, and ranges of an empty file, get the whole file.
+//! - *If-Range* (9110 13.1.5): a strong tag, or exactly the date.
+//! - *416* (9110 15.5.17): with `Content-Range: bytes */length`.
+//! - *Several ranges of a coded file* (9110 14.2, in `site`): the whole file, since Content-Encoding could
+//!   stand in two places and would be understood in two ways.
+//!
+//! **Negotiation and caches**
+//! - *Accept-Encoding* (9110 12.5.3, in [`encoding`]): weights, refusals, `*`, `identity`, `x-gzip`, several
+//!   lines. If nothing is acceptable 406.
+//! - *Vary* (9110 12.5.5, in `site`): on every reply that negotiation could change.
+//! - *Cache-Control* (9111 5.2.2, in `site`): `no-cache`, or the operator's value for found files. Errors and
+//!   redirects always have `no-cache`.
+//!
+//! **Not supported**, since no file needs them: TRACE, CONNECT, Upgrade, trailers in replies, digests.
 
+mod authority;
 pub mod date;
 pub mod encoding;
 pub mod field;
-pub mod framing;
+pub mod fields;
 pub mod media_type;
 pub mod multipart;
-pub mod parser;
 pub mod preconditions;
 pub mod range;
 pub mod request;
-pub mod response;
 pub mod status;
 pub mod target;
 pub mod validators;

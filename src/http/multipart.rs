@@ -1,23 +1,38 @@
-//! What stands around the parts where several ranges are sent (RFC 9110 sections 14.6 and 15.3.7.2).
+//! The body of a response with several ranges, `multipart/byteranges` (RFC 9110 sections 14.6 and 15.3.7.2):
+//! everything in it but the bytes of the ranges.
 
 use std::ops::Range;
 
 use super::range::ContentRange;
 
-/// What stands around the parts of a `multipart/byteranges` body (RFC 9110 section 14.6).
+/// A `multipart/byteranges` body: for each part a head and a range, and the closing delimiter.
+///
+/// The heads are rendered once, since their length is needed before they are sent.
 #[derive(Clone, Debug)]
 pub struct Multipart {
     boundary: String,
-    media_type: String,
-    ranges: Vec<Range<u64>>,
-    length: u64,
+    parts: Vec<(String, Range<u64>)>,
+    end: String,
 }
 
 impl Multipart {
     /// Parts of a representation of `length` bytes. The boundary is a token of 1 to 70 bytes
-    /// (RFC 2046 section 5.1.1) that nobody can have written into the representation beforehand.
+    /// (RFC 2046 section 5.1.1) that cannot have been written into the representation beforehand.
     pub fn new(boundary: &str, media_type: &str, ranges: Vec<Range<u64>>, length: u64) -> Multipart {
-        Multipart { boundary: boundary.into(), media_type: media_type.into(), ranges, length }
+        let part = |range: Range<u64>| {
+            let content_range = ContentRange { range: &range, length };
+            // A delimiter begins with a line end, the first one too: RFC 9110 section 14.6 allows it, Apache
+            // and nginx send it, and zsync drops everything up to the first line end.
+            let head = format!(
+                "\r\n--{boundary}\r\nContent-Type: {media_type}\r\nContent-Range: {content_range}\r\n\r\n"
+            );
+            (head, range)
+        };
+        Multipart {
+            boundary: boundary.into(),
+            parts: ranges.into_iter().map(part).collect(),
+            end: format!("\r\n--{boundary}--\r\n"),
+        }
     }
 
     /// The value of `Content-Type`.
@@ -25,32 +40,22 @@ impl Multipart {
         format!("multipart/byteranges; boundary={}", self.boundary)
     }
 
-    /// The value of `Content-Length`: bytes of all heads, all parts and the end.
+    /// The value of `Content-Length`: bytes of all heads, all ranges and the end.
     pub fn length(&self) -> u64 {
-        let heads: usize = self.parts().map(|(head, _)| head.len()).sum();
-        let around = (heads + self.end().len()) as u64;
+        let lengths =
+            self.parts.iter().flat_map(|(head, range)| [head.len() as u64, range.end - range.start]);
         // No file is so long that this would saturate: its offsets have 63 bits.
-        self.ranges.iter().fold(around, |sum, range| sum.saturating_add(range.end - range.start))
+        lengths.fold(self.end.len() as u64, u64::saturating_add)
     }
 
-    /// The parts in their order: what stands before each, and the range of its bytes.
-    pub fn parts(&self) -> impl Iterator<Item = (Vec<u8>, Range<u64>)> {
-        self.ranges.iter().enumerate().map(|(index, range)| {
-            // The line end before a delimiter belongs to it; the first one needs none.
-            let line_end = if index == 0 { "" } else { "\r\n" };
-            let head = format!(
-                "{line_end}--{}\r\nContent-Type: {}\r\nContent-Range: {}\r\n\r\n",
-                self.boundary,
-                self.media_type,
-                ContentRange { range, length: self.length }
-            );
-            (head.into_bytes(), range.clone())
-        })
+    /// The parts in their order: the bytes before each, and the range of its own.
+    pub fn parts(&self) -> impl Iterator<Item = (&[u8], Range<u64>)> {
+        self.parts.iter().map(|(head, range)| (head.as_bytes(), range.clone()))
     }
 
-    /// What stands behind the last part.
-    pub fn end(&self) -> Vec<u8> {
-        format!("\r\n--{}--\r\n", self.boundary).into_bytes()
+    /// The bytes after the last part.
+    pub fn end(&self) -> &[u8] {
+        self.end.as_bytes()
     }
 }
 
@@ -69,7 +74,8 @@ mod tests {
             body.extend(&file[range.start as usize..range.end as usize]);
         }
         body.extend(multipart.end());
-        let expected = "--THIS_STRING_SEPARATES\r\n\
+        let expected = "\r\n\
+                        --THIS_STRING_SEPARATES\r\n\
                         Content-Type: text/plain\r\n\
                         Content-Range: bytes 6-7/10\r\n\
                         \r\n\

@@ -1,22 +1,22 @@
 //! If-Match, If-Unmodified-Since, If-None-Match, If-Modified-Since -> proceed, 304 or 412
 //! (RFC 9110 sections 13.1 and 13.2.2).
 //!
-//! For GET and HEAD, and to be asked only where the plain reply would be a 2xx (section 13.2.1). The
-//! fifth of them, If-Range, belongs to `range`.
+//! They hold for GET and HEAD, and only if the plain reply would be a 2xx (section 13.2.1). The fifth of
+//! them, If-Range, belongs to `range`.
 
 use super::date;
 use super::field::Name;
 use super::request::Request;
 use super::validators::{self, EntityTag, Validators};
 
-/// What the preconditions of a request come to.
+/// The result of the preconditions of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// All are true, or there are none: the plain reply.
+    /// All are true, or none was sent: the plain reply.
     Proceed,
-    /// The client has it already: 304.
+    /// The client has the representation already: 304.
     NotModified,
-    /// It is not what the client takes it for: 412.
+    /// The representation is not the one that the client expects: 412.
     Failed,
 }
 
@@ -27,36 +27,36 @@ pub fn evaluate(request: &Request, validators: &Validators) -> Outcome {
         if !lists(request, Name::IfMatch, |tag| tag.strong_eq(current)) {
             return Outcome::Failed;
         }
-    } else if date_in(request, Name::IfUnmodifiedSince).is_some_and(|date| validators.last_modified > date) {
+    } else if date_in(request, Name::IfUnmodifiedSince).is_some_and(|date| validators.are_newer_than(date)) {
         return Outcome::Failed;
     }
     let is_known = if request.has(Name::IfNoneMatch) {
         lists(request, Name::IfNoneMatch, |tag| tag.weak_eq(current))
     } else {
-        date_in(request, Name::IfModifiedSince).is_some_and(|date| validators.last_modified <= date)
+        date_in(request, Name::IfModifiedSince).is_some_and(|date| !validators.are_newer_than(date))
     };
     if is_known { Outcome::NotModified } else { Outcome::Proceed }
 }
 
-/// Whether a line of the field is `*`, which every file that is there matches, or lists a tag that does.
+/// True if a line of the field is `*`, which every file matches, or lists a tag that matches.
 fn lists(request: &Request, name: Name, matches: impl Fn(EntityTag) -> bool) -> bool {
     request.values(name).any(|value| value == b"*" || validators::list(value).any(&matches))
 }
 
-/// The date of a field; `None` where it is not one valid date, for then the field is to be ignored
-/// (RFC 9110 sections 13.1.3 and 13.1.4).
-fn date_in(request: &Request, name: Name) -> Option<u64> {
+/// The date of a field; `None` if it is not one valid date, since the field is to be ignored then (RFC 9110
+/// sections 13.1.3 and 13.1.4).
+fn date_in(request: &Request, name: Name) -> Option<i64> {
     let mut values = request.values(name);
     let value = values.next()?;
     // Two lines are a list, and a list is not a date.
-    values.next().is_none().then(|| date::parse(value))?
+    if values.next().is_some() { None } else { date::parse(value) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::Outcome::{Failed, NotModified, Proceed};
     use super::*;
-    use crate::http::parser::Parser;
+    use crate::http1::parser::Parser;
 
     const BEFORE: &str = "Sun, 06 Nov 1994 08:49:36 GMT";
     const EXACTLY: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
@@ -100,6 +100,12 @@ mod tests {
             ("13.1.3 later", format!("If-Modified-Since: {AFTER}\r\n"), NotModified),
             ("13.1.3 asctime", "If-Modified-Since: Sun Nov  6 08:49:37 1994\r\n".into(), NotModified),
             ("13.1.3 RFC 850", "If-Modified-Since: Sunday, 06-Nov-94 08:49:37 GMT\r\n".into(), NotModified),
+            (
+                "13.1.3 leap second",
+                "If-Modified-Since: Sun, 06 Nov 1994 08:49:60 GMT\r\n".into(),
+                NotModified,
+            ),
+            ("13.1.3 before 1970", "If-Modified-Since: Wed, 31 Dec 1969 23:59:59 GMT\r\n".into(), Proceed),
             ("13.1.3 invalid", "If-Modified-Since: tomorrow\r\n".into(), Proceed),
             ("13.1.3 invalid", format!("If-Modified-Since: {AFTER}; length=5\r\n"), Proceed),
             (
@@ -110,6 +116,8 @@ mod tests {
             ("13.1.4 earlier", format!("If-Unmodified-Since: {BEFORE}\r\n"), Failed),
             ("13.1.4 the same", format!("If-Unmodified-Since: {EXACTLY}\r\n"), Proceed),
             ("13.1.4 later", format!("If-Unmodified-Since: {AFTER}\r\n"), Proceed),
+            ("13.1.4 leap second", "If-Unmodified-Since: Sun, 06 Nov 1994 08:48:60 GMT\r\n".into(), Failed),
+            ("13.1.4 before 1970", "If-Unmodified-Since: Wed, 31 Dec 1969 23:59:59 GMT\r\n".into(), Failed),
             ("13.1.4 invalid", "If-Unmodified-Since: yesterday\r\n".into(), Proceed),
             (
                 "13.1.4 two lines",

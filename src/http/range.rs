@@ -1,7 +1,7 @@
 //! Range and If-Range -> the whole, some parts, or 416 (RFC 9110 sections 13.1.5 and 14).
 //!
-//! A range is a pair of offsets here: where the bytes come from is for others to know. On a coded
-//! representation the offsets count coded bytes (section 14.1.2): `length` is the size of what is sent.
+//! A range is a pair of offsets here, without the bytes. On a coded representation the offsets count coded
+//! bytes (section 14.1.2): `length` is the size of the coded file.
 
 use std::fmt;
 use std::ops::Range;
@@ -11,40 +11,48 @@ use super::field::{self, Name};
 use super::request::{Method, Request};
 use super::validators::{EntityTag, Validators};
 
-/// Ranges that one request may ask for. What they overlap is sent once, so that no set asks for more
-/// than the file and the heads of its parts; the bound keeps those heads, and the work of finding the
-/// overlaps, small. Download managers and readers of documents ask for 20 or so at once.
+/// Ranges of one request that ascend: each begins at or after the end of the one before it. Programs that
+/// update a file, such as zsync and zchunk, ask for hundreds of pieces of it at once. Each costs one step
+/// here. All of them cost at most 8 KiB for their offsets, and about 80 KiB for the heads of their parts.
+const MAX_ASCENDING_RANGES: usize = 512;
+
+/// Ranges of one request in any other order. What they overlap is sent once, so that no set asks for more
+/// than the file and the heads of its parts; each is compared with all before it. Download managers and
+/// readers of documents ask for 20 or so at once.
 const MAX_RANGES: usize = 64;
 
-/// Ranges that may overlap another one. No client needs a byte twice: RFC 9110 section 14.2 takes more
-/// than two of them for a broken client or an attack; some more are borne for the sake of the clumsy.
+/// Ranges that may overlap one before them. No client needs a byte twice: RFC 9110 section 14.2 takes more
+/// than two of them for a broken client or an attack. Some more are allowed for clumsy clients.
 const MAX_OVERLAPS: usize = 8;
 
-/// Which bytes of a representation are to be sent.
+/// The bytes of a representation that are to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Selection {
-    /// All, as if there were no Range: 200.
+    /// All of them, as if there were no Range: 200.
     Whole,
     /// One part, not empty: 206 with `Content-Range`.
     One(Range<u64>),
-    /// Two parts or more, none empty, no two of which overlap or touch: 206 with a [`Multipart`](super::multipart::Multipart) body.
+    /// Two parts or more, none empty, no two of which overlap or touch: 206 with a body that
+    /// [`multipart`](super::multipart) frames.
     Several(Vec<Range<u64>>),
-    /// None that there is: 416.
+    /// No byte is in the ranges: 416.
     Unsatisfiable,
 }
 
-/// What a request selects of a representation of `length` bytes (RFC 9110 sections 13.2.2, step 5, and
-/// 14.2), for a reply that would be 200 otherwise.
+/// The part of a representation of `length` bytes that a request selects (RFC 9110 sections 13.2.2, step 5,
+/// and 14.2), for a reply that would be 200 otherwise.
 ///
-/// Range is ignored on every method but GET, where If-Range is false, where its unit is not bytes, where
-/// it is not well-formed or not a single line, and where it asks for more than the bounds of this file.
+/// Range is ignored on every method but GET, if If-Range is false, if its unit is not bytes, if it is not
+/// well-formed or not a single line, and if it asks for more ranges than the limits above. It is also ignored
+/// on an empty file: no range of it is satisfiable, but caches that fetch in pieces take 416 for a failure.
 pub fn select(request: &Request, validators: &Validators, length: u64) -> Selection {
     let mut values = request.values(Name::Range);
     let Some(value) = values.next() else { return Selection::Whole };
-    if request.method != Method::Get || values.next().is_some() || !if_range_holds(request, validators) {
-        return Selection::Whole;
-    }
-    parse(value, length).unwrap_or(Selection::Whole)
+    let is_obeyed = request.method == Method::Get
+        && length > 0
+        && values.next().is_none()
+        && if_range_holds(request, validators);
+    if is_obeyed { parse(value, length).unwrap_or(Selection::Whole) } else { Selection::Whole }
 }
 
 /// The value of `Content-Range` for one part (RFC 9110 section 14.4), as its display.
@@ -68,11 +76,11 @@ pub fn unsatisfied_range(length: u64) -> String {
     format!("bytes */{length}")
 }
 
-/// RFC 9110 section 13.1.5: an entity tag by strong comparison, a date only if it is exactly the same.
-/// What is neither is false, and so are two lines.
+/// Compares an entity tag strongly, and a date for being exactly the same (RFC 9110 section 13.1.5). Any
+/// other value is false, and so are two lines.
 ///
-/// The weak spot: a date is strong only if the file did not change twice within its second
-/// (section 8.8.2.2), which nobody can know from the last change alone. Who sends the tag is safe.
+/// The weak spot: a date is strong only if the file did not change twice within its second (section 8.8.2.2),
+/// and the last change alone does not tell. A client that sends the tag is safe.
 fn if_range_holds(request: &Request, validators: &Validators) -> bool {
     let mut values = request.values(Name::IfRange);
     let Some(value) = values.next() else { return true };
@@ -81,30 +89,31 @@ fn if_range_holds(request: &Request, validators: &Validators) -> bool {
     }
     match EntityTag::parse(value) {
         Some(tag) => tag.strong_eq(validators.entity_tag),
-        None => date::parse(value) == Some(validators.last_modified),
+        None => date::parse(value).is_some_and(|date| u64::try_from(date) == Ok(validators.last_modified)),
     }
 }
 
-/// Reads `bytes=` and a list (RFC 9110 sections 14.1.1 and 14.2); `None` where it is to be ignored.
+/// Reads `bytes=` and a list (RFC 9110 sections 14.1.1 and 14.2); `None` if it is to be ignored.
 fn parse(value: &[u8], length: u64) -> Option<Selection> {
     let (unit, set) = value.split_at(memchr::memchr(b'=', value)?);
     if !unit.eq_ignore_ascii_case(b"bytes") {
         return None;
     }
-    let mut parts = Parts::default();
+    let mut parts = Parts::new();
     let mut count = 0;
-    // A suffix of an empty file is the whole of it, satisfiable, and yet no Content-Range can say so.
-    let mut is_whole = false;
     for member in field::members(&set[1..]) {
         count += 1;
-        let range = parse_range(member, length)?;
-        is_whole |= length == 0 && range.is_some();
-        parts.insert(range.unwrap_or_default());
-        if count > MAX_RANGES || parts.overlaps > MAX_OVERLAPS {
+        match parse_range(member, length) {
+            Spec::Invalid => return None,
+            Spec::Unsatisfiable => {}
+            Spec::Satisfiable(range) => parts.add(range),
+        }
+        let bound = if parts.ascend { MAX_ASCENDING_RANGES } else { MAX_RANGES };
+        if count > bound || parts.overlaps > MAX_OVERLAPS {
             return None;
         }
     }
-    if count == 0 || is_whole {
+    if count == 0 {
         return None;
     }
     Some(match parts.ranges.as_slice() {
@@ -114,33 +123,39 @@ fn parse(value: &[u8], length: u64) -> Option<Selection> {
     })
 }
 
-/// One member of the list (RFC 9110 section 14.1.2). `None` where it makes the whole list invalid,
-/// `Some(None)` where nothing of the file satisfies it.
-fn parse_range(member: &[u8], length: u64) -> Option<Option<Range<u64>>> {
-    let (first, last) = member.split_at(memchr::memchr(b'-', member)?);
-    let range = match (first, &last[1..]) {
-        ([], suffix) => {
-            let suffix = Number::parse(suffix)?.saturated();
-            (suffix > 0).then(|| length.saturating_sub(suffix)..length)
-        }
-        (first, []) => {
-            let first = Number::parse(first)?.saturated();
-            (first < length).then_some(first..length)
-        }
-        (first, last) => {
-            let (first, last) = (Number::parse(first)?, Number::parse(last)?);
-            if last < first {
-                return None;
-            }
-            let end = last.saturated().saturating_add(1).min(length);
-            (first.saturated() < length).then_some(first.saturated()..end)
-        }
-    };
-    Some(range)
+/// The meaning of one member of the list (RFC 9110 section 14.1.2).
+enum Spec {
+    /// It is not well-formed, and so the list is not.
+    Invalid,
+    /// It selects no byte.
+    Unsatisfiable,
+    /// It selects these bytes, at least one.
+    Satisfiable(Range<u64>),
 }
 
-/// A decimal number of any size: how many digits it has, and which, without leading zeros. Compared in
-/// this order it compares by value (RFC 9110 section 14.1.2: no number may be too large).
+fn parse_range(member: &[u8], length: u64) -> Spec {
+    let Some(dash) = memchr::memchr(b'-', member) else { return Spec::Invalid };
+    let range = match (&member[..dash], &member[dash + 1..]) {
+        ([], suffix) => match Number::parse(suffix) {
+            Some(suffix) => length.saturating_sub(suffix.saturated())..length,
+            None => return Spec::Invalid,
+        },
+        (first, []) => match Number::parse(first) {
+            Some(first) => first.saturated()..length,
+            None => return Spec::Invalid,
+        },
+        (first, last) => match (Number::parse(first), Number::parse(last)) {
+            (Some(first), Some(last)) if first <= last => {
+                first.saturated()..last.saturated().saturating_add(1).min(length)
+            }
+            _ => return Spec::Invalid,
+        },
+    };
+    if range.is_empty() { Spec::Unsatisfiable } else { Spec::Satisfiable(range) }
+}
+
+/// A decimal number of any size: the number of its digits, and its digits, without leading zeros. Compared in
+/// this order it compares by value. RFC 9110 section 14.1.2 asks that no number is too large.
 #[derive(PartialEq, PartialOrd)]
 struct Number<'a>(usize, &'a [u8]);
 
@@ -162,25 +177,41 @@ impl Number<'_> {
 
 /// Ranges of which no two overlap or touch, in the order in which each was first asked for
 /// (RFC 9110 section 15.3.7.2).
-#[derive(Default)]
 struct Parts {
     ranges: Vec<Range<u64>>,
-    /// How many ranges overlapped what was asked for before them.
+    /// True if each range that was added began at or after the end of the one before it.
+    ascend: bool,
+    /// Number of ranges that overlapped one that was added before them.
     overlaps: usize,
 }
 
 impl Parts {
-    /// Adds a range to those that it overlaps or touches, or behind all. An empty one is nothing.
-    fn insert(&mut self, range: Range<u64>) {
-        if range.is_empty() {
-            return;
+    fn new() -> Parts {
+        Parts { ranges: Vec::new(), ascend: true, overlaps: 0 }
+    }
+
+    /// Adds a range that is not empty.
+    fn add(&mut self, range: Range<u64>) {
+        self.ascend &= self.ranges.last().is_none_or(|last| range.start >= last.end);
+        if self.ascend { self.append(range) } else { self.merge(range) }
+    }
+
+    /// Adds a range that begins at or after the end of all others: one step.
+    fn append(&mut self, range: Range<u64>) {
+        match self.ranges.last_mut() {
+            Some(last) if last.end == range.start => last.end = range.end,
+            _ => self.ranges.push(range),
         }
-        self.overlaps +=
-            usize::from(self.ranges.iter().any(|other| other.start < range.end && range.start < other.end));
+    }
+
+    /// Adds a range to those that it overlaps or touches, or after all others: one step for each of them.
+    fn merge(&mut self, range: Range<u64>) {
+        let is_overlap = self.ranges.iter().any(|other| other.start < range.end && range.start < other.end);
+        self.overlaps += usize::from(is_overlap);
         let mut merged = range;
         let mut place = None;
         let mut index = 0;
-        // One pass will do: the others do not touch each other, so what joins touches no further one.
+        // One pass is enough: the others do not touch each other, so that no further one touches the result.
         while let Some(other) = self.ranges.get(index) {
             if other.start > merged.end || merged.start > other.end {
                 index += 1;
@@ -205,7 +236,7 @@ impl Parts {
 mod tests {
     use super::Selection::{One, Several, Unsatisfiable, Whole};
     use super::*;
-    use crate::http::parser::Parser;
+    use crate::http1::parser::Parser;
 
     fn selected(method: &str, fields: &str, length: u64) -> Selection {
         let head = format!("{method} / HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
@@ -226,8 +257,8 @@ mod tests {
             ("14.1.2 suffix", "bytes=-3", 10, One(7..10)),
             ("14.1.2 suffix longer than the file", "bytes=-11", 10, One(0..10)),
             ("14.1.2 empty suffix", "bytes=-0", 10, Unsatisfiable),
-            ("14.1.2 behind the end", "bytes=10-", 10, Unsatisfiable),
-            ("14.1.2 behind the end", "bytes=10-12", 10, Unsatisfiable),
+            ("14.1.2 after the end", "bytes=10-", 10, Unsatisfiable),
+            ("14.1.2 after the end", "bytes=10-12", 10, Unsatisfiable),
             ("14.1.2 leading zeros", "bytes=0000000000000000000000003-0004", 10, One(3..5)),
             ("14.1.2 too large", "bytes=3-18446744073709551616", 10, One(3..10)),
             ("14.1.2 too large", "bytes=18446744073709551615-", 10, Unsatisfiable),
@@ -236,18 +267,21 @@ mod tests {
             ("14.1.2 too large", "bytes=3-4", u64::MAX, One(3..5)),
             ("14.1.2 too large", "bytes=-1", u64::MAX, One(u64::MAX - 1..u64::MAX)),
             ("14.1.2 beyond 4 GiB", "bytes=4294967296-4294967297", 1 << 40, One(4294967296..4294967298)),
-            ("14.1.2 empty file", "bytes=0-", 0, Unsatisfiable),
-            ("14.1.2 empty file", "bytes=0-0", 0, Unsatisfiable),
-            ("14.1.2 empty file", "bytes=-0", 0, Unsatisfiable),
-            ("14.1.2 empty file: satisfied by nothing", "bytes=-1", 0, Whole),
-            ("14.1.2 empty file: satisfied by nothing", "bytes=0-, -1", 0, Whole),
+            ("14.2 empty file", "bytes=0-", 0, Whole),
+            ("14.2 empty file", "bytes=0-0", 0, Whole),
+            ("14.2 empty file", "bytes=5-", 0, Whole),
+            ("14.2 empty file", "bytes=-0", 0, Whole),
+            ("14.2 empty file", "bytes=-1", 0, Whole),
+            ("14.2 empty file", "bytes=0-, -1", 0, Whole),
+            ("14.2 a file of one byte", "bytes=0-", 1, One(0..1)),
+            ("14.2 a file of one byte", "bytes=1-", 1, Unsatisfiable),
             ("14.1 unit in any case", "ByteS=0-1", 10, One(0..2)),
             ("14.1 unknown unit", "lines=0-1", 10, Whole),
             ("14.1 unknown unit", "byte=0-1", 10, Whole),
             ("14.1 no unit", "=0-1", 10, Whole),
             ("14.1 no unit", "0-1", 10, Whole),
             ("14.1.1 reversed", "bytes=4-3", 10, Whole),
-            ("14.1.1 reversed and behind the end", "bytes=14-13", 10, Whole),
+            ("14.1.1 reversed and after the end", "bytes=14-13", 10, Whole),
             ("14.1.1 reversed", "bytes=99999999999999999999999-99999999999999999999998", 10, Whole),
             ("14.1.1 reversed, with another", "bytes=0-1, 4-3", 10, Whole),
             ("14.1.1 syntax", "bytes", 10, Whole),
@@ -266,7 +300,7 @@ mod tests {
             ("14.1.1 syntax", "bytes =0-1", 10, Whole),
             ("14.1.1 syntax", "bytes: 0-1", 10, Whole),
             ("14.1.1 syntax", "bytes==0-1", 10, Whole),
-            ("14.1.1 syntax, behind a good one", "bytes=0-1, x", 10, Whole),
+            ("14.1.1 syntax, after a good one", "bytes=0-1, x", 10, Whole),
             ("14.1.1 syntax", "", 10, Whole),
         ] {
             assert_eq!(
@@ -306,21 +340,34 @@ mod tests {
     #[test]
     fn bounds_at_the_number_and_one_beyond() {
         // RFC 9110 sections 14.2 and 17.15
-        let tiny = |count: usize| (0..count).map(|index| format!("{0}-{0},", index * 2)).collect::<String>();
-        let nothing = |count: usize| "2000-,".repeat(count);
-        let adjacent = |count: usize| (0..count).map(|index| format!("{index}-{index},")).collect::<String>();
-        let overlapping = |count: usize| "0-,".repeat(count + 1);
-        let select = |set: String| selected("GET", &format!("Range: bytes={set}\r\n"), 1000);
-        let parts = (0..MAX_RANGES as u64).map(|index| index * 2..index * 2 + 1).collect();
-        for (at, beyond, expected) in [
-            (tiny(MAX_RANGES), tiny(MAX_RANGES + 1), Several(parts)),
-            (nothing(MAX_RANGES), nothing(MAX_RANGES + 1), Unsatisfiable),
-            (adjacent(MAX_RANGES), adjacent(MAX_RANGES + 1), One(0..MAX_RANGES as u64)),
-            (overlapping(MAX_OVERLAPS), overlapping(MAX_OVERLAPS + 1), One(0..1000)),
+        let list =
+            |count: usize, range: fn(usize) -> String| (0..count).map(range).collect::<Vec<_>>().join(",");
+        let ascending = |count| list(count, |index| format!("{0}-{0}", index * 2));
+        let touching = |count| list(count, |index| format!("{index}-{index}"));
+        let descending = |count| list(count, |index| format!("{0}-{0}", 2000 - index * 2));
+        let nothing = |count| list(count, |_| "2001-".into());
+        // The last one goes back to a byte between the first two.
+        let going_back = |count| ascending(count - 1) + ",1-1";
+        let overlapping = |count| list(count + 1, |_| "0-".into());
+        let select = |set: String| selected("GET", &format!("Range: bytes={set}\r\n"), 2001);
+
+        let one_byte = |start: usize| start as u64..start as u64 + 1;
+        let upwards = (0..MAX_ASCENDING_RANGES).map(|index| one_byte(index * 2)).collect();
+        let downwards = (0..MAX_RANGES).map(|index| one_byte(2000 - index * 2)).collect();
+        let others = (2..MAX_RANGES - 1).map(|index| one_byte(index * 2));
+        let back = std::iter::once(0..3).chain(others).collect();
+        for (what, set, bound, expected) in [
+            ("ascending", &ascending as &dyn Fn(usize) -> String, MAX_ASCENDING_RANGES, Several(upwards)),
+            ("touching", &touching, MAX_ASCENDING_RANGES, One(0..MAX_ASCENDING_RANGES as u64)),
+            ("unsatisfiable", &nothing, MAX_ASCENDING_RANGES, Unsatisfiable),
+            ("descending", &descending, MAX_RANGES, Several(downwards)),
+            ("going back", &going_back, MAX_RANGES, Several(back)),
+            ("overlapping", &overlapping, MAX_OVERLAPS, One(0..2001)),
         ] {
-            assert_eq!(select(at), expected);
-            assert_eq!(select(beyond), Whole);
+            assert_eq!(select(set(bound)), expected, "{what}");
+            assert_eq!(select(set(bound + 1)), Whole, "{what}, one beyond");
         }
+        assert_eq!(select(going_back(MAX_ASCENDING_RANGES)), Whole);
     }
 
     #[test]
@@ -346,6 +393,8 @@ mod tests {
             ("13.1.5 two lines", "If-Range: \"now\"\r\nIf-Range: \"now\"\r\n", Whole),
             ("13.1.5 date", "If-Range: Sun, 06 Nov 1994 08:49:37 GMT\r\n", One(0..2)),
             ("13.1.5 the same in another form", "If-Range: Sun Nov  6 08:49:37 1994\r\n", One(0..2)),
+            ("13.1.5 a leap second", "If-Range: Sun, 06 Nov 1994 08:49:60 GMT\r\n", Whole),
+            ("13.1.5 before 1970", "If-Range: Wed, 31 Dec 1969 23:59:59 GMT\r\n", Whole),
             ("13.1.5 an earlier date", "If-Range: Sun, 06 Nov 1994 08:49:36 GMT\r\n", Whole),
             ("13.1.5 a later date", "If-Range: Sun, 06 Nov 1994 08:49:38 GMT\r\n", Whole),
         ] {

@@ -1,24 +1,53 @@
-//! A request head, read: method, target, version, fields; does it ask to stay connected.
+//! A request head that was read: method, target, version, fields, and the wish to stay connected.
 //!
 //! It borrows the bytes that it was parsed from and copies nothing.
 
 use super::field::{self, Name};
-use super::parser::Span;
+
+/// A part of a head, as offsets into the bytes that were parsed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Span {
+    start: u32,
+    end: u32,
+}
+
+impl Span {
+    /// The bytes from `start` up to `end`, which a head is short enough for.
+    pub(crate) fn new(start: usize, end: usize) -> Span {
+        Span { start: start as u32, end: end as u32 }
+    }
+
+    /// The bytes of this part of the head.
+    pub(crate) fn of(self, bytes: &[u8]) -> &[u8] {
+        bytes.get(self.start as usize..self.end as usize).unwrap_or_default()
+    }
+}
+
+/// A request line that was read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RequestLine {
+    pub(crate) method: Span,
+    pub(crate) target: Span,
+    pub(crate) minor: u8,
+}
+
+/// The methods that this server allows on every path, as `Allow` lists them.
+pub const ALLOWED: &str = "GET, HEAD, OPTIONS";
 
 /// A request method (RFC 9110 section 9, and PATCH of RFC 5789).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
-    /// The representation, please.
+    /// The representation of a target.
     Get,
-    /// What GET would say, without the content.
+    /// The answer to a GET, without its content.
     Head,
-    /// A method with a name in RFC 9110 or 5789 that a static server does not allow.
-    Known,
+    /// A method of RFC 9110 or 5789 that a static server does not allow.
+    NotAllowed,
     /// CONNECT: its target has a form of its own.
     Connect,
     /// OPTIONS: its target may be `*`.
     Options,
-    /// No method that we have heard of.
+    /// A method of neither.
     Unknown,
 }
 
@@ -29,7 +58,7 @@ impl Method {
             b"HEAD" => Method::Head,
             b"OPTIONS" => Method::Options,
             b"CONNECT" => Method::Connect,
-            b"POST" | b"PUT" | b"DELETE" | b"TRACE" | b"PATCH" => Method::Known,
+            b"POST" | b"PUT" | b"DELETE" | b"TRACE" | b"PATCH" => Method::NotAllowed,
             _ => Method::Unknown,
         }
     }
@@ -38,11 +67,11 @@ impl Method {
 /// A complete request head.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
-    /// What is to be done.
+    /// The method.
     pub method: Method,
     /// The request target as it was sent (RFC 9112 section 3.2).
     pub target: &'a [u8],
-    /// The minor version as it was sent, 0 to 9; everything above 1 is treated as 1.
+    /// The minor version as it was sent, 0 to 9; any above 1 is treated as 1.
     pub minor: u8,
     method_text: &'a [u8],
     fields: &'a [(Name, Span)],
@@ -50,18 +79,12 @@ pub struct Request<'a> {
 }
 
 impl<'a> Request<'a> {
-    pub(super) fn new(
-        method: Span,
-        target: Span,
-        minor: u8,
-        fields: &'a [(Name, Span)],
-        bytes: &'a [u8],
-    ) -> Self {
-        let method_text = method.of(bytes);
+    pub(crate) fn new(line: RequestLine, fields: &'a [(Name, Span)], bytes: &'a [u8]) -> Self {
+        let method_text = line.method.of(bytes);
         Request {
             method: Method::of(method_text),
-            target: target.of(bytes),
-            minor,
+            target: line.target.of(bytes),
+            minor: line.minor,
             method_text,
             fields,
             bytes,
@@ -80,7 +103,7 @@ impl<'a> Request<'a> {
         self.values(name).next()
     }
 
-    /// Whether the field is there at all.
+    /// True if the request has the field.
     pub fn has(&self, name: Name) -> bool {
         self.fields.iter().any(|(found, _)| *found == name)
     }
@@ -90,7 +113,7 @@ impl<'a> Request<'a> {
         (self.method_text, self.target, self.minor)
     }
 
-    /// Whether the connection is to be kept after the reply (RFC 9112 section 9.3).
+    /// True if the connection is to be kept after the reply (RFC 9112 section 9.3).
     pub fn is_persistent(&self) -> bool {
         let mut keep = self.minor >= 1;
         for option in self.values(Name::Connection).flat_map(field::members) {
@@ -106,7 +129,7 @@ impl<'a> Request<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::parser::Parser;
+    use crate::http1::parser::Parser;
 
     #[test]
     fn persistence() {
@@ -133,8 +156,8 @@ mod tests {
             ("GET", Method::Get),
             ("HEAD", Method::Head),
             ("get", Method::Unknown), // RFC 9110 section 9.1: case-sensitive
-            ("POST", Method::Known),
-            ("PATCH", Method::Known),
+            ("POST", Method::NotAllowed),
+            ("PATCH", Method::NotAllowed),
             ("OPTIONS", Method::Options),
             ("BREW", Method::Unknown),
         ] {

@@ -35,26 +35,30 @@ macro_rules! statuses {
 statuses! {
     /// The representation follows.
     Ok = 200 "OK",
+    /// There is nothing to show: the methods that a path allows stand in the fields.
+    NoContent = 204 "No Content",
     /// One or several ranges of the representation follow.
     PartialContent = 206 "Partial Content",
     /// A directory was asked for without its closing slash.
     MovedPermanently = 301 "Moved Permanently",
-    /// The client's copy is still the current one.
+    /// The client's copy is current.
     NotModified = 304 "Not Modified",
     /// The request is malformed.
     BadRequest = 400 "Bad Request",
-    /// The file is there but may not be read.
+    /// The file exists but may not be read.
     Forbidden = 403 "Forbidden",
-    /// Nothing has this name.
+    /// No file has this name.
     NotFound = 404 "Not Found",
     /// The method is known and not allowed.
     MethodNotAllowed = 405 "Method Not Allowed",
-    /// The client refuses every coding that there is.
+    /// The client refuses every coding of the file.
     NotAcceptable = 406 "Not Acceptable",
     /// The request did not arrive in time.
     RequestTimeout = 408 "Request Timeout",
     /// `If-Match` or `If-Unmodified-Since` is false.
     PreconditionFailed = 412 "Precondition Failed",
+    /// The body is longer than the server reads.
+    ContentTooLarge = 413 "Content Too Large",
     /// The request target is longer than the server reads.
     UriTooLong = 414 "URI Too Long",
     /// No asked range overlaps the representation.
@@ -77,11 +81,6 @@ impl Status {
     /// The number.
     pub fn code(self) -> u16 {
         self as u16
-    }
-
-    /// Whether it tells of a failure (4xx and 5xx).
-    pub fn is_error(self) -> bool {
-        self.code() >= 400
     }
 }
 

@@ -1,19 +1,21 @@
 //! The request target -> a decoded path without dot segments, and the query (RFC 9112 section 3.2).
 //!
-//! What comes out names a file by its segments alone: no `.`, no `..`, no empty segment, no NUL, no
-//! slash that was encoded. Whether such a file may be seen is for `site::resolve` to say.
+//! The path names a file by its segments alone: no `.`, no `..`, no empty segment, no NUL, no slash that was
+//! encoded. `site::resolve` decides if the file may be seen.
 
 use std::borrow::Cow;
 
+use super::authority;
+use super::field::Name;
 use super::request::{Method, Request};
 use super::status::Status;
 
-/// A target that was understood.
+/// A target in its parts.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Target<'a> {
-    /// What is asked for, below the root.
+    /// The path below the root.
     pub path: Path<'a>,
-    /// What follows the first `?`, as it was sent.
+    /// The bytes after the first `?`, as they were sent.
     pub query: Option<&'a [u8]>,
 }
 
@@ -29,7 +31,7 @@ impl Path<'_> {
         &self.0
     }
 
-    /// Whether it means a directory.
+    /// True if it means a directory.
     pub fn is_directory(&self) -> bool {
         self.0.is_empty() || self.0.ends_with(b"/")
     }
@@ -40,7 +42,7 @@ impl Path<'_> {
     }
 }
 
-/// Why a target is refused.
+/// The reason why a target is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TargetError {
     /// It is not a target; the text says why.
@@ -50,7 +52,7 @@ pub enum TargetError {
 }
 
 impl TargetError {
-    /// The answer that it deserves.
+    /// The status of the answer.
     pub fn status(self) -> Status {
         match self {
             TargetError::Malformed(_) => Status::BadRequest,
@@ -62,7 +64,7 @@ impl TargetError {
 use TargetError::{EncodedSlash, Malformed};
 
 impl<'a> Target<'a> {
-    /// Understands the target of a request in origin-form or absolute-form.
+    /// Parses the target of a request in origin-form or absolute-form.
     ///
     /// # Errors
     /// A [`TargetError`] for the other forms, for a percent sign without two hexadecimal digits, for an
@@ -87,28 +89,27 @@ impl<'a> Target<'a> {
     }
 }
 
-/// Whether the target's form and the host of the request are valid (RFC 9112 sections 3.2 and 3.2.2).
+/// True if the target's form and the host of the request are valid (RFC 9112 sections 3.2 and 3.2.2).
 ///
 /// Exactly one `Host` in HTTP/1.1, none or one in HTTP/1.0; asterisk-form only with OPTIONS;
 /// authority-form with CONNECT and nothing else.
 pub fn has_valid_host(request: &Request) -> bool {
-    use super::field::Name;
     let mut hosts = request.values(Name::Host);
     let host_is_valid = match (hosts.next(), hosts.next()) {
-        (Some(host), None) => host.is_empty() || is_authority(host),
+        (Some(host), None) => host.is_empty() || authority::is_valid(host),
         (None, None) => request.minor == 0,
         _ => false,
     };
     host_is_valid
         && match (request.method, request.target) {
-            (Method::Connect, target) => is_authority(target),
+            (Method::Connect, target) => authority::is_valid_with_port(target),
             (Method::Options, b"*") => true,
             (_, [b'/', ..]) => true,
-            (_, target) => split_absolute(target).is_some_and(|(authority, _)| is_authority(authority)),
+            (_, target) => split_absolute(target).is_some_and(|(host, _)| authority::is_valid(host)),
         }
 }
 
-/// `http://authority/local` in its two parts; `https` too, for what comes through a terminating proxy.
+/// `http://authority/local` in its two parts. `https` is taken as well, since a proxy may have ended TLS.
 fn split_absolute(target: &[u8]) -> Option<(&[u8], &[u8])> {
     if target.starts_with(b"/") {
         return None;
@@ -121,35 +122,6 @@ fn split_absolute(target: &[u8]) -> Option<(&[u8], &[u8])> {
     let rest = target[colon + 1..].strip_prefix(b"//")?;
     let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(rest.len());
     Some(rest.split_at(end))
-}
-
-/// `host [":" port]` (RFC 3986 section 3.2) without user information, which RFC 9110 section 4.2.4 bans.
-fn is_authority(text: &[u8]) -> bool {
-    let (host, port) = match text {
-        [b'[', ..] => match memchr::memchr(b']', text) {
-            Some(end) => text.split_at(end + 1),
-            None => return false,
-        },
-        _ => text.split_at(memchr::memchr(b':', text).unwrap_or(text.len())),
-    };
-    let host_is_valid = match host {
-        [] => false,
-        [b'[', address @ .., b']'] => {
-            !address.is_empty() && address.iter().all(|&byte| is_host_byte(byte) || byte == b':')
-        }
-        _ => host.iter().all(|&byte| is_host_byte(byte)),
-    };
-    let port_is_valid = match port {
-        [] => true,
-        [b':', digits @ ..] => digits.len() <= 5 && digits.iter().all(u8::is_ascii_digit),
-        _ => false,
-    };
-    host_is_valid && port_is_valid
-}
-
-/// unreserved, sub-delims and `%` (RFC 3986 section 3.2.2).
-fn is_host_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(&byte)
 }
 
 /// Percent-decoding and the removal of dot segments (RFC 3986 section 5.2.4), in one pass over the
@@ -178,7 +150,7 @@ fn decode(path: &[u8]) -> Result<Path<'_>, TargetError> {
     Ok(Path(Cow::Owned(decoded)))
 }
 
-/// Whether nothing is to be decoded or removed: the common case, which copies nothing.
+/// True if nothing is to be decoded or removed, which is the common case: the path is not copied then.
 fn is_plain(path: &[u8]) -> bool {
     let mut previous = b'/';
     for &byte in path {
@@ -210,23 +182,36 @@ fn decode_segment(segment: &[u8], decoded: &mut Vec<u8>) -> Result<(), TargetErr
     Ok(())
 }
 
+/// Writes a query as it was sent so that it can stand in a URI: bytes beyond ASCII, which the parser lets
+/// through, are percent-encoded.
+pub fn encode_query(query: &[u8], encoded: &mut Vec<u8>) {
+    for &byte in query {
+        push_encoded(byte, byte.is_ascii(), encoded);
+    }
+}
+
 /// Writes a name so that it can stand as one segment of a relative reference: everything but unreserved
 /// bytes is percent-encoded, a colon too, or `a:b` would be read as a scheme (RFC 3986 section 4.2).
 pub fn encode_segment(name: &[u8], encoded: &mut Vec<u8>) {
-    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     for &byte in name {
-        if byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=@".contains(&byte) {
-            encoded.push(byte);
-        } else {
-            encoded.extend([b'%', DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
-        }
+        let is_plain = byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=@".contains(&byte);
+        push_encoded(byte, is_plain, encoded);
+    }
+}
+
+fn push_encoded(byte: u8, is_plain: bool, encoded: &mut Vec<u8>) {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    if is_plain {
+        encoded.push(byte);
+    } else {
+        encoded.extend([b'%', DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::parser::Parser;
+    use crate::http1::parser::Parser;
 
     fn path(target: &str) -> Result<Vec<u8>, TargetError> {
         Target::parse(target.as_bytes()).map(|target| target.path.as_bytes().to_vec())
@@ -253,6 +238,9 @@ mod tests {
             ("/...", "..."),
             ("/..a/a..", "..a/a.."),
             ("/a%20b%C3%A4", "a bä"),
+            ("/a\u{e4}", "a\u{e4}"), // as if it were percent-encoded
+            ("/a%20b\u{e4}/../\u{df}", "\u{df}"),
+            ("http://example.org/\u{e4}?\u{e4}", "\u{e4}"),
             ("/%252e%252e/", "%2e%2e/"), // decoded once
             ("/a\\..\\b", "a\\..\\b"),
             ("/a%5c..%5cb", "a\\..\\b"),
@@ -291,9 +279,13 @@ mod tests {
 
     #[test]
     fn queries() {
-        for (target, expected) in
-            [("/a", None), ("/a?", Some("")), ("/a?b?c", Some("b?c")), ("http://a?b", Some("b"))]
-        {
+        for (target, expected) in [
+            ("/a", None),
+            ("/a?", Some("")),
+            ("/a?b?c", Some("b?c")),
+            ("/a?\u{e4}", Some("\u{e4}")),
+            ("http://a?b", Some("b")),
+        ] {
             let found = Target::parse(target.as_bytes()).unwrap().query;
             assert_eq!(found, expected.map(str::as_bytes), "{target}");
         }
@@ -306,7 +298,7 @@ mod tests {
             ("GET / HTTP/1.1\r\nHost: example.org\r\n", true),
             ("GET / HTTP/1.1\r\nHost: example.org:8000\r\n", true),
             ("GET / HTTP/1.1\r\nHost: [::1]:8000\r\n", true),
-            ("GET / HTTP/1.1\r\nHost:\r\n", true), // 9110 section 7.2: empty where the target has no authority
+            ("GET / HTTP/1.1\r\nHost:\r\n", true), // 9110 7.2: empty if there is no authority
             ("GET / HTTP/1.1\r\n", false),
             ("GET / HTTP/1.0\r\n", true),
             ("GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n", false),
@@ -318,18 +310,43 @@ mod tests {
             ("GET / HTTP/1.1\r\nHost: a,b?\r\n", false),
             ("GET / HTTP/1.1\r\nHost: [::1\r\n", false),
             ("GET http://a/ HTTP/1.1\r\nHost: b\r\n", true), // 3.2.2: the authority wins
+            ("GET / HTTP/1.1\r\nHost: a%zz\r\n", false),
+            ("GET / HTTP/1.0\r\nHost: [::g]\r\n", false),
+            ("GET http://[::1]:80?b HTTP/1.1\r\nHost: b\r\n", true),
+            ("GET http://a%zz/ HTTP/1.1\r\nHost: b\r\n", false),
+            ("GET http://[1.2.3.4]/ HTTP/1.1\r\nHost: b\r\n", false),
+            ("GET http://a/ HTTP/1.1\r\nHost: []\r\n", false), // 3.2: it counts all the same
+            ("GET / HTTP/1.1\r\nHost: \u{e4}\r\n", false),
+            ("GET http://\u{e4}/ HTTP/1.1\r\nHost: b\r\n", false),
+            ("CONNECT \u{e4}:80 HTTP/1.1\r\nHost: b\r\n", false),
             ("GET http:///a HTTP/1.1\r\nHost: b\r\n", false),
             ("GET http://a@b/ HTTP/1.1\r\nHost: b\r\n", false),
             ("OPTIONS * HTTP/1.1\r\nHost: a\r\n", true),
             ("GET * HTTP/1.1\r\nHost: a\r\n", false),
             ("CONNECT a:80 HTTP/1.1\r\nHost: a\r\n", true),
             ("CONNECT / HTTP/1.1\r\nHost: a\r\n", false),
+            ("CONNECT a HTTP/1.1\r\nHost: a\r\n", false), // 9110 section 9.3.6: there is no default port
+            ("CONNECT a: HTTP/1.1\r\nHost: a\r\n", false),
+            ("CONNECT [::g]:80 HTTP/1.1\r\nHost: a\r\n", false),
+            ("CONNECT a%zz:80 HTTP/1.1\r\nHost: a\r\n", false),
             ("GET a:80 HTTP/1.1\r\nHost: a\r\n", false),
         ] {
             let bytes = format!("{head}\r\n");
             let mut parser = Parser::new();
             let request = parser.advance(bytes.as_bytes()).unwrap().unwrap();
             assert_eq!(has_valid_host(&request), expected, "{head:?}");
+        }
+    }
+
+    #[test]
+    fn an_encoded_query_is_ascii() {
+        // RFC 3986 section 2.1
+        for (query, expected) in
+            [("", ""), ("a=b&c/?d=%C3%A4", "a=b&c/?d=%C3%A4"), ("q=\u{e4}", "q=%C3%A4"), ("%zz\"", "%zz\"")]
+        {
+            let mut encoded = Vec::new();
+            encode_query(query.as_bytes(), &mut encoded);
+            assert_eq!(encoded, expected.as_bytes(), "{query}");
         }
     }
 

@@ -1,33 +1,40 @@
-//! What tells one state of a file from another: the entity tag and the modification date
-//! (RFC 9110 section 8.8).
+//! Validators, which tell one state of a file from another: the entity tag and the modification date (RFC
+//! 9110 section 8.8).
 //!
-//! It reads and compares tags. What a tag is made of is for `site::file` to say, what follows from a
-//! comparison for `preconditions` and `range`.
+//! Tags are read and compared here. They are made in `site`; `preconditions` and `range` draw the
+//! conclusions.
 
 use super::field;
 
 /// The validators of the representation that a 200 would carry.
 #[derive(Clone, Copy, Debug)]
 pub struct Validators<'a> {
-    /// What `ETag` says.
+    /// The value of `ETag`.
     pub entity_tag: EntityTag<'a>,
-    /// What `Last-Modified` says, in seconds since 1970.
+    /// The value of `Last-Modified`, in seconds since 1970.
     pub last_modified: u64,
+}
+
+impl Validators<'_> {
+    /// True if the representation was modified after a date.
+    pub fn are_newer_than(&self, date: i64) -> bool {
+        i128::from(self.last_modified) > i128::from(date)
+    }
 }
 
 /// An entity tag (RFC 9110 section 8.8.3).
 ///
-/// `==` asks whether two were written alike; whether they match is one of the two comparisons.
+/// `==` compares how two tags are written. To match is defined by the two comparisons below.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EntityTag<'a> {
-    /// Whether it promises no more than that the content means the same.
+    /// True if equal tags promise no more than that the content means the same.
     pub weak: bool,
-    /// What stands between the quotes.
+    /// The bytes between the quotes.
     pub opaque: &'a [u8],
 }
 
 impl<'a> EntityTag<'a> {
-    /// The tag that is the whole of `value`; `None` where it is not exactly one tag.
+    /// The tag that is the whole of `value`; `None` if it is not exactly one tag.
     pub fn parse(value: &'a [u8]) -> Option<EntityTag<'a>> {
         match EntityTag::first(value)? {
             (tag, []) => Some(tag),
@@ -35,17 +42,17 @@ impl<'a> EntityTag<'a> {
         }
     }
 
-    /// Whether both are strong and the same (RFC 9110 section 8.8.3.2).
+    /// True if both are strong and the same (RFC 9110 section 8.8.3.2).
     pub fn strong_eq(self, other: EntityTag) -> bool {
         !self.weak && !other.weak && self.opaque == other.opaque
     }
 
-    /// Whether both are the same but for their strength (RFC 9110 section 8.8.3.2).
+    /// True if both are the same but for their strength (RFC 9110 section 8.8.3.2).
     pub fn weak_eq(self, other: EntityTag) -> bool {
         self.opaque == other.opaque
     }
 
-    /// The tag that `text` begins with, and what follows it.
+    /// The tag that `text` begins with, and the bytes after it.
     fn first(text: &'a [u8]) -> Option<(EntityTag<'a>, &'a [u8])> {
         let (weak, quoted) = match text.strip_prefix(b"W/") {
             Some(quoted) => (true, quoted),
@@ -62,19 +69,21 @@ impl<'a> EntityTag<'a> {
 
 /// The tags of one field line (RFC 9110 section 13.1.1): `"a", W/"b,c"`. Empty members are left out.
 ///
-/// It ends before the first member that is not a tag: once a quote is out of place, nobody knows which
-/// of the commas behind it separate. A tag that is not seen matches nothing, so that the worst which
-/// comes of it is a whole 200, or a 412.
+/// It ends before the first member that is not a tag: once a quote is out of place, it is not known which of
+/// the commas after it separate members. A tag that is left out matches nothing. The worst result is a whole
+/// 200, or a 412.
 pub fn list(value: &[u8]) -> impl Iterator<Item = EntityTag<'_>> {
     let mut rest = value;
     std::iter::from_fn(move || {
-        while let [b',' | b' ' | b'\t', behind @ ..] = rest {
-            rest = behind;
+        while let [b',' | b' ' | b'\t', after @ ..] = rest {
+            rest = after;
         }
-        let found = EntityTag::first(rest).map(|(tag, behind)| (tag, field::trim(behind)));
-        let (tag, behind) = found.filter(|(_, behind)| matches!(behind, [] | [b',', ..])).unzip();
-        rest = behind.unwrap_or_default();
-        tag
+        let (tag, after) = EntityTag::first(rest)?;
+        rest = match field::trim(after) {
+            after @ ([] | [b',', ..]) => after,
+            _ => return None,
+        };
+        Some(tag)
     })
 }
 

@@ -122,7 +122,7 @@ impl AccessLog {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::parser::Parser;
+    use crate::http1::parser::Parser;
     use crate::server::log_file::{LogFile, Target};
 
     #[test]

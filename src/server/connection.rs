@@ -1,125 +1,209 @@
-//! One connection: what state it is in, what it waits for, how long, and what happens next.
+//! One connection: its state, what it waits for, how long, and what happens next.
 //!
 //! | state | waits for | until | leaves to |
 //! | --- | --- | --- | --- |
 //! | `Idle` | readable | the idle timeout | any other |
 //! | `ReadingHead` | readable | the head timeout, from the first byte | any other |
-//! | `Fetching` | a thread | the stall timeout, from its start | any other |
-//! | `Sending` | writable, or the disk | the stall timeout, from the last progress; the minimum rate | `Idle`, `SkippingBody`, `Lingering`, `Closed` |
+//! | `ReadingChunks` | readable | the stall timeout, from its start | any other |
+//! | `Fetching` | a job | the stall timeout, from its start | any other |
+//! | `Sending` | writable, or a job | the stall timeout, from the last progress; the minimum rate | `Idle`, `SkippingBody`, `Lingering`, `Closed` |
 //! | `SkippingBody` | readable | the stall timeout, from its start | `Idle`, `Lingering` |
-//! | `Lingering` | readable, discarding | [`LINGER`] | `Closed` |
+//! | `Lingering` | readable, discarding | as `Sending` while the client lacks a part of the answer; then [`LINGER`] | `Closed` |
 //!
-//! The state is the only truth: [`Connection::interest`] and [`Connection::deadline`] are functions of it.
+//! The state is the only truth: [`Connection::interest`] and [`Connection::next_look`] are functions of it.
 //! An idle connection holds no buffer. A response is tried at once, and the state `Sending` is entered only
 //! when the socket is full.
 
 mod answering;
+#[cfg(test)]
+mod tests;
 
 use std::io;
 use std::net::IpAddr;
+use std::ops::Range;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::access_log::AccessLog;
+use super::close_reason::CloseReason;
 use super::exchange::Next;
 use super::input::Input;
 use super::output::{Output, Sent};
-use super::progress::Sending;
+use super::progress::Progress;
+use super::transport::Transport;
 use super::workers::Incoming;
 use crate::config::Timeouts;
-use crate::http::framing::{Skipped, Skipper};
-use crate::http::parser::Parser;
-use crate::http::response::Preamble;
+use crate::http::fields::Fields;
 use crate::http::status::Status;
-use crate::site::cold::{Cold, Fetched};
-use crate::site::{Now, Site};
+use crate::http1::framing::{Skipped, Skipper};
+use crate::http1::parser::Parser;
+use crate::site::Site;
+use crate::site::now::Now;
+use crate::site::pending::{Job, Outcome, Pending};
 use crate::sys::epoll::Interest;
-use crate::sys::socket::Socket;
 
-/// How long what a client still sends is discarded after the last response. Closing at once would make the
-/// kernel reset the connection, and the reset can overtake the response (RFC 9112 section 9.6).
+/// The time for which bytes that a client still sends are discarded after it has the last response. Closing at once
+/// would make the kernel reset the connection, and the reset can overtake the response (RFC 9112 section 9.6).
 pub(super) const LINGER: Duration = Duration::from_secs(5);
+
+/// The time after which a client that lacks a part of the answer is looked at first.
+const FIRST_LOOK: Duration = Duration::from_millis(50);
+
+/// Bytes of all answers of a connection that leave at once, in the first packets: ten of the smallest that Ethernet
+/// and the usual tunnels carry (RFC 6928). A client that was sent no more has them before it can say anything else.
+const FIRST_PACKETS: u64 = 10 * 1_200;
 
 /// Bytes that a client takes before the kernel may keep more than a little for it.
 const EARNS_QUEUE: u64 = 1024 * 1024;
 
-/// What a connection needs of its worker to go on.
+/// The things of its worker that a connection needs to go on.
 pub(super) struct Turn<'a> {
     /// Answers requests.
-    pub site: &'a mut Site,
-    /// Which turn this is.
-    pub moment: Now,
-    /// When it began.
-    pub now: Instant,
-    /// The lines that all responses of this second share.
-    pub preamble: &'a Preamble,
-    /// A parser that is lent out for as long as a head arrives in one piece.
-    pub parser: &'a mut Parser,
-    /// An output that is lent out for as long as the socket takes all; empty in between.
-    pub output: &'a mut Output,
+    pub(super) site: &'a mut Site,
+    pub(super) now: Now,
+    /// How long a client may take.
+    pub(super) timeouts: &'a Timeouts,
+    /// The bytes that were received in this turn.
+    pub(super) arena: &'a [u8],
+    /// The fields that all responses of this second share.
+    pub(super) common: &'a Fields,
+    /// A parser that is lent for as long as a head arrives in one piece.
+    pub(super) parser: &'a mut Parser,
+    /// An output that is lent for as long as the socket takes all; empty between two connections.
+    pub(super) output: &'a mut Output,
     /// When enough of files is sent in this turn.
-    pub sends_until: Instant,
-    /// Where lines go, if anybody wants them.
-    pub log: Option<&'a mut AccessLog>,
+    pub(super) sends_until: Instant,
+    /// The access log, unless it is off.
+    pub(super) log: Option<&'a mut AccessLog>,
+    /// Jobs that the connection waits for from now on.
+    pub(super) jobs: &'a mut Vec<Arc<Job>>,
     /// Whether every response is the last one of its connection.
-    pub is_stopping: bool,
-}
-
-/// Why a connection ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reason {
-    /// As agreed, after a response.
-    Done,
-    /// The client has ended it.
-    ClientClosed,
-    /// The client had its time.
-    TimedOut,
-    /// The server stops.
-    Stopped,
-    /// It was idle, and another one came.
-    MadeRoom,
-    /// Sending or receiving failed.
-    Broken(io::ErrorKind),
+    pub(super) is_stopping: bool,
+    /// Whether there is room to linger for a connection that was not admitted.
+    pub(super) may_linger: bool,
 }
 
 #[derive(Debug)]
 enum State {
     Idle { since: Instant },
     ReadingHead(Box<ReadingHead>),
+    ReadingChunks(Box<ReadingChunks>),
     Fetching(Box<Fetching>),
     Sending(Box<Sending>),
     SkippingBody { skipper: Skipper, since: Instant },
-    Lingering { since: Instant },
-    Closed(Reason),
+    Lingering(Box<Lingering>),
+    Closed(CloseReason),
 }
 
 #[derive(Debug)]
 struct ReadingHead {
-    /// What has come of it.
+    /// The bytes of it that have come.
     held: Vec<u8>,
     parser: Parser,
     /// When its first byte came.
     since: Instant,
 }
 
-/// A request that cannot be answered before something is fetched from a disk.
+/// A request whose chunked body is read before it is answered.
 #[derive(Debug)]
-struct Fetching {
-    /// The request, and what has come behind it.
-    held: Vec<u8>,
-    cold: Cold,
-    /// What was fetched for it before.
-    fetched: Fetched,
-    /// When it came.
+struct ReadingChunks {
+    head: Vec<u8>,
+    skipper: Skipper,
     since: Instant,
 }
 
-/// What has happened on the socket.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Arrival<'a> {
-    /// Bytes have come.
-    Bytes(&'a [u8]),
-    /// There is room to send, or the disk has read.
-    Room,
+/// A request that cannot be answered before a job is done.
+#[derive(Debug)]
+struct Fetching {
+    /// The request, and the bytes that have come after it.
+    held: Vec<u8>,
+    job: Arc<Job>,
+    /// The jobs that were done for it before.
+    pending: Pending,
+    /// When it came.
+    since: Instant,
+    /// Whether the connection ends after the response.
+    is_last: bool,
+}
+
+/// Responses on their way to a client that is slower than the server.
+#[derive(Debug)]
+struct Sending {
+    output: Output,
+    /// What follows when all is sent.
+    next: Next,
+    /// The bytes that have come after the requests that are being answered.
+    held: Vec<u8>,
+    /// The job that it waits for, if it is not the client.
+    job: Option<Arc<Job>>,
+    progress: Progress,
+}
+
+/// The end of a connection, while the client may still be sending, or lack a part of the answer.
+#[derive(Debug)]
+struct Lingering {
+    reason: CloseReason,
+    /// Bytes that the client lacked when no more was to be sent, and those that it lacked at the last look.
+    queued: u64,
+    left: u64,
+    /// Whether the client may still be sending.
+    may_send: bool,
+    progress: Progress,
+    began: Instant,
+    /// The last look, which has found that it lacks nothing, if it is so.
+    since: Instant,
+}
+
+impl Lingering {
+    /// The end, while the client lacks `queued` bytes. `may_send` says that it may still be sending.
+    fn new(reason: CloseReason, queued: u64, may_send: bool, now: Instant) -> Lingering {
+        Lingering {
+            reason,
+            queued,
+            left: queued,
+            may_send,
+            progress: Progress::new(now),
+            began: now,
+            since: now,
+        }
+    }
+
+    fn deadline(&self, timeouts: &Timeouts) -> Instant {
+        match (self.left, self.may_send) {
+            (0, true) => self.since + LINGER,
+            (0, false) => self.since,
+            _ => self.progress.deadline(timeouts),
+        }
+    }
+
+    /// The kernel does not tell when the client has all: it is asked soon, and then less and less often.
+    fn next_look(&self, timeouts: &Timeouts) -> Instant {
+        if self.left == 0 {
+            return self.deadline(timeouts);
+        }
+        let pause = (self.since - self.began) / 2;
+        self.progress.next_look(timeouts).min(self.since + pause.max(FIRST_LOOK))
+    }
+
+    fn look(&mut self, transport: &Transport, now: Instant) {
+        if self.left > 0 {
+            // One more than the bytes: the end itself.
+            self.left = transport.unacknowledged().saturating_sub(1).min(self.left);
+            self.progress.note_taken(self.queued - self.left, now);
+            self.since = now;
+        }
+    }
+}
+
+/// Something that has happened to a connection.
+#[derive(Debug)]
+pub(super) enum Event {
+    /// Bytes have come: a range of the arena.
+    Received(Range<usize>),
+    /// There is room to send; or a new connection is to be looked at.
+    Ready,
+    /// The job that it waits for is done.
+    JobDone(Box<Outcome>),
     /// The client sends no more.
     End,
     /// The connection is broken.
@@ -129,40 +213,41 @@ pub(super) enum Arrival<'a> {
 /// A connection and its state.
 #[derive(Debug)]
 pub(super) struct Connection {
-    socket: Socket,
+    transport: Transport,
     client: IpAddr,
-    /// Whether there is room for it; if not, it is told so and closed.
+    /// Whether it is within the limits; if not, it is told so and closed.
     is_admitted: bool,
-    /// Bytes that the socket has taken; enough of them earn it a longer queue.
+    /// Bytes that the socket has accepted.
     sent: u64,
     state: State,
 }
 
 impl Connection {
-    /// A connection that has said nothing yet. One that was not let in is told so when it first acts.
+    /// A connection that has said nothing yet. One that was not admitted is told so when it first acts.
     pub(super) fn from_incoming(incoming: Incoming, now: Instant) -> Connection {
-        let Incoming { socket, client, is_inside, asked: _ } = incoming;
-        Connection { socket, client, is_admitted: is_inside, sent: 0, state: State::Idle { since: now } }
+        let Incoming { transport, client, is_admitted, sent, asked: _ } = incoming;
+        Connection { transport, client, is_admitted, sent, state: State::Idle { since: now } }
     }
 
-    /// The socket.
-    pub(super) fn socket(&self) -> &Socket {
-        &self.socket
+    /// The transport.
+    pub(super) fn transport(&self) -> &Transport {
+        &self.transport
     }
 
-    /// Whose it is.
+    /// The client's address.
     pub(super) fn client(&self) -> IpAddr {
         self.client
     }
 
-    /// Whether there is room for it.
+    /// Whether it is within the limits.
     pub(super) fn is_admitted(&self) -> bool {
         self.is_admitted
     }
 
-    /// Gives it away.
+    /// Gives it to another worker.
     pub(super) fn into_incoming(self) -> Incoming {
-        Incoming { socket: self.socket, client: self.client, is_inside: self.is_admitted, asked: 0 }
+        let Connection { transport, client, is_admitted, sent, state: _ } = self;
+        Incoming { transport, client, is_admitted, sent, asked: 0 }
     }
 
     /// Whether it waits for a request of which nothing has come.
@@ -170,7 +255,7 @@ impl Connection {
         self.idle_since().is_some()
     }
 
-    /// Since when it has waited for a request of which nothing has come.
+    /// When it began to wait for a request of which nothing has come.
     pub(super) fn idle_since(&self) -> Option<Instant> {
         match self.state {
             State::Idle { since } => Some(since),
@@ -178,92 +263,129 @@ impl Connection {
         }
     }
 
-    /// Why it ended, if it did. The socket is still open: dropping the connection closes it.
-    pub(super) fn closed(&self) -> Option<Reason> {
+    /// The reason why it ended, if it did. The socket is still open: dropping the connection closes it.
+    pub(super) fn closed(&self) -> Option<CloseReason> {
         match self.state {
             State::Closed(reason) => Some(reason),
             _ => None,
         }
     }
 
-    /// What it waits for.
+    /// What epoll is to wait for.
     pub(super) fn interest(&self) -> Interest {
         match &self.state {
             State::Fetching(_) => Interest::Nothing,
-            State::Sending(sending) if sending.is_cold => Interest::Nothing,
+            State::Sending(sending) if sending.job.is_some() => Interest::Nothing,
             State::Sending(_) => Interest::Writable,
             _ => Interest::Readable,
         }
     }
 
-    /// When it has waited too long; `None` once it is closed.
-    pub(super) fn deadline(&self, timeouts: &Timeouts) -> Option<Instant> {
+    /// The time at which [`Connection::check_time`] has something to do at the earliest; `None` once it is closed.
+    pub(super) fn next_look(&self, timeouts: &Timeouts) -> Option<Instant> {
         Some(match &self.state {
             State::Idle { since } => *since + timeouts.idle,
             State::ReadingHead(reading) => reading.since + timeouts.head,
+            State::ReadingChunks(reading) => reading.since + timeouts.stall,
             State::Fetching(fetching) => fetching.since + timeouts.stall,
-            State::Sending(sending) => sending.deadline(timeouts),
+            State::Sending(sending) => sending.progress.next_look(timeouts),
             State::SkippingBody { since, .. } => *since + timeouts.stall,
-            State::Lingering { since } => *since + LINGER,
+            State::Lingering(lingering) => lingering.next_look(timeouts),
             State::Closed(_) => return None,
         })
     }
 
-    /// What it waits for the disk to read.
-    pub(super) fn cold(&self) -> Option<Cold> {
-        match &self.state {
-            State::Fetching(fetching) => Some(fetching.cold.clone()),
-            State::Sending(sending) if sending.is_cold => sending.output.cold(),
-            _ => None,
+    /// Called when [`Connection::next_look`] has come. A head that does not end gets 408, and a request that waits
+    /// for the disk 503. A slow reader is spared if the kernel shows that it has taken more since the last look.
+    pub(super) fn check_time(&mut self, turn: &mut Turn) {
+        if self.next_look(turn.timeouts).is_none_or(|look| look > turn.now.instant) {
+            return;
+        }
+        match &mut self.state {
+            State::ReadingHead(_) => self.give_up(Status::RequestTimeout, turn),
+            State::ReadingChunks(_) => self.answer_without_body(turn),
+            State::Fetching(_) => self.give_up(Status::ServiceUnavailable, turn),
+            State::Sending(sending) => {
+                let taken = sending.output.sent_bytes().saturating_sub(self.transport.unacknowledged());
+                sending.progress.note_taken(taken, turn.now.instant);
+                if sending.progress.deadline(turn.timeouts) <= turn.now.instant {
+                    self.transport.abort_when_dropped();
+                    self.abort(CloseReason::TimedOut, turn);
+                }
+            }
+            State::Lingering(lingering) => {
+                lingering.look(&self.transport, turn.now.instant);
+                if lingering.deadline(turn.timeouts) <= turn.now.instant {
+                    let reason = lingering.reason;
+                    if lingering.left > 0 {
+                        self.transport.abort_when_dropped();
+                    }
+                    self.state = State::Closed(reason);
+                }
+            }
+            State::SkippingBody { .. } => self.linger(CloseReason::TimedOut, turn.now.instant),
+            State::Idle { .. } => self.finish(CloseReason::TimedOut, turn.now.instant),
+            State::Closed(_) => {}
         }
     }
 
-    /// Ends it. What was promised and not sent is logged as far as it was sent.
-    pub(super) fn close(&mut self, reason: Reason, turn: &mut Turn) {
+    /// Ends it at once. A response that was promised and not sent is logged as far as it was sent.
+    pub(super) fn abort(&mut self, reason: CloseReason, turn: &mut Turn) {
         if let State::Sending(sending) = &mut self.state {
             log_broken(&mut sending.output, turn);
         }
         self.state = State::Closed(reason);
     }
 
-    /// Its deadline has passed. A client that has begun a request is told so; one that has taken more of a
-    /// response than was known goes on.
-    pub(super) fn expire(&mut self, timeouts: &Timeouts, turn: &mut Turn) {
-        match &mut self.state {
-            State::ReadingHead(_) => self.give_up(Status::RequestTimeout, turn),
-            State::Fetching(_) => self.give_up(Status::ServiceUnavailable, turn),
-            State::Sending(sending) => {
-                sending.look_at_progress(&self.socket, turn.now);
-                if sending.deadline(timeouts) <= turn.now {
-                    self.socket.forget_when_closed();
-                    self.close(Reason::TimedOut, turn);
-                }
-            }
-            _ => self.close(Reason::TimedOut, turn),
-        }
+    /// Ends it in order after the last response: at once where the client has every byte.
+    pub(super) fn finish(&mut self, reason: CloseReason, now: Instant) {
+        let lacks = if self.sent > FIRST_PACKETS { self.transport.unacknowledged() } else { 0 };
+        // Shut down before `close` as well: if an unread byte has just arrived, `close` resets the connection and
+        // drops what the kernel still holds back.
+        self.state = match self.transport.shutdown() {
+            Ok(()) if lacks > 0 => State::Lingering(Box::new(Lingering::new(reason, lacks, false, now))),
+            Ok(()) => State::Closed(reason),
+            Err(error) => State::Closed(CloseReason::Broken(error.kind())),
+        };
     }
 
-    /// Lives on after something has happened: the whole life of a connection is this loop.
-    pub(super) fn advance(&mut self, arrival: Arrival, turn: &mut Turn) {
-        let arrived = match arrival {
-            Arrival::Bytes(bytes) => bytes,
-            Arrival::Room => &[],
-            Arrival::End => return self.close(Reason::ClientClosed, turn),
-            Arrival::Broken(kind) => return self.close(Reason::Broken(kind), turn),
+    /// Ends it in order while the client may still be sending: what comes is discarded for a while, because an unread
+    /// byte would make the kernel reset the connection, and the reset can overtake the response.
+    fn linger(&mut self, reason: CloseReason, now: Instant) {
+        let lacks = self.transport.unacknowledged();
+        self.state = match self.transport.shutdown() {
+            Ok(()) => State::Lingering(Box::new(Lingering::new(reason, lacks, true, now))),
+            Err(error) => State::Closed(CloseReason::Broken(error.kind())),
+        };
+    }
+
+    /// Goes on after an event: the whole life of a connection is this loop.
+    pub(super) fn advance(&mut self, event: Event, turn: &mut Turn) {
+        let arrived = match event {
+            Event::Received(range) => &turn.arena[range],
+            Event::Ready => &[],
+            Event::JobDone(outcome) => {
+                self.note_outcome(*outcome, turn.now.instant);
+                &[]
+            }
+            Event::End => return self.note_end(turn),
+            Event::Broken(kind) => return self.abort(CloseReason::Broken(kind), turn),
         };
         let mut input = Input::new(self.take_held(turn), arrived);
         loop {
             let goes_on = match &mut self.state {
                 State::Idle { .. } if !self.is_admitted => self.turn_away(&mut input, turn),
                 State::Idle { .. } | State::ReadingHead(_) | State::Fetching(_) => {
-                    match self.answer_requests(&mut input, turn) {
-                        Some(then) => self.send(then, &mut input, turn),
+                    let is_last = turn.is_stopping || self.is_last();
+                    match self.answer_requests(&mut input, turn, is_last) {
+                        Some(next) => self.send(next, &mut input, turn),
                         None => false,
                     }
                 }
+                State::ReadingChunks(_) => self.read_chunks(&mut input, turn),
                 State::Sending(_) => self.send_on(&mut input, turn),
                 State::SkippingBody { .. } => self.skip_body(&mut input, turn),
-                State::Lingering { .. } | State::Closed(_) => false,
+                State::Lingering(_) | State::Closed(_) => false,
             };
             if !goes_on {
                 return;
@@ -271,48 +393,66 @@ impl Connection {
         }
     }
 
-    /// What was held back, to be read with what has arrived. A head's own parser is put in place of the lent
-    /// one.
+    fn is_last(&self) -> bool {
+        matches!(&self.state, State::Fetching(fetching) if fetching.is_last)
+    }
+
+    /// The client sends no more, and nothing that it has sent is left to be answered.
+    fn note_end(&mut self, turn: &mut Turn) {
+        match &self.state {
+            State::Lingering(lingering) => self.state = State::Closed(lingering.reason),
+            State::ReadingChunks(_) => self.answer_without_body(turn),
+            _ => self.abort(CloseReason::ClientClosed, turn),
+        }
+    }
+
+    fn note_outcome(&mut self, outcome: Outcome, now: Instant) {
+        match &mut self.state {
+            State::Fetching(fetching) => fetching.pending.add(Arc::clone(&fetching.job), outcome),
+            State::Sending(sending) => {
+                sending.job = None;
+                sending.output.note_fetched(now);
+            }
+            _ => {}
+        }
+    }
+
+    /// Takes the bytes that were held back, to be read with those that have arrived. A head's own parser is put in the
+    /// place of the lent one, which otherwise begins anew.
     fn take_held(&mut self, turn: &mut Turn) -> Vec<u8> {
+        turn.parser.reset();
         match &mut self.state {
             State::ReadingHead(reading) => {
                 std::mem::swap(turn.parser, &mut reading.parser);
                 std::mem::take(&mut reading.held)
             }
-            State::Fetching(fetching) => {
-                turn.parser.reset();
-                std::mem::take(&mut fetching.held)
-            }
-            State::Sending(sending) => {
-                turn.parser.reset();
-                std::mem::take(&mut sending.held)
-            }
-            _ => {
-                turn.parser.reset();
-                Vec::new()
-            }
+            State::Fetching(fetching) => std::mem::take(&mut fetching.held),
+            State::Sending(sending) => std::mem::take(&mut sending.held),
+            _ => Vec::new(),
         }
     }
 
     /// Sends the lent output. Returns whether there is more to do now.
-    fn send(&mut self, then: Next, input: &mut Input, turn: &mut Turn) -> bool {
-        let result = turn.output.send(&self.socket, then.is_end(), turn.sends_until);
+    fn send(&mut self, next: Next, input: &mut Input, turn: &mut Turn) -> bool {
+        let result = turn.output.send(&self.transport, next.is_end(), turn.sends_until);
         self.count_sent(turn.output.sent_bytes());
         log_finished(turn.output, turn.log.as_deref_mut());
         match result {
-            Ok(Sent::All) => self.follow(then, input, turn),
-            Ok(sent @ (Sent::Part | Sent::Cold)) => {
+            Ok(Sent::All) => self.follow(next, input, turn),
+            Ok(sent @ (Sent::Part | Sent::NeedsDisk)) => {
                 let (output, held) = (std::mem::take(turn.output), input.take_rest());
-                let is_cold = sent == Sent::Cold;
-                let (began, since, taken) = (turn.now, turn.now, 0);
-                self.state =
-                    State::Sending(Box::new(Sending { output, then, held, is_cold, began, since, taken }));
+                let progress = Progress::new(turn.now.instant);
+                let mut sending = Sending { output, next, held, job: None, progress };
+                if sent == Sent::NeedsDisk {
+                    sending.wait_for_disk(turn);
+                }
+                self.state = State::Sending(Box::new(sending));
                 false
             }
             Err(error) => {
                 let mut output = std::mem::take(turn.output);
                 log_broken(&mut output, turn);
-                self.close(Reason::Broken(error.kind()), turn);
+                self.abort(CloseReason::Broken(error.kind()), turn);
                 false
             }
         }
@@ -322,29 +462,28 @@ impl Connection {
     fn send_on(&mut self, input: &mut Input, turn: &mut Turn) -> bool {
         let State::Sending(sending) = &mut self.state else { return false };
         let before = sending.output.sent_bytes();
-        if sending.is_cold {
-            sending.output.note_fetched(turn.now);
-        }
-        let result = sending.output.send(&self.socket, sending.then.is_end(), turn.sends_until);
+        let result = sending.output.send(&self.transport, sending.next.is_end(), turn.sends_until);
         log_finished(&mut sending.output, turn.log.as_deref_mut());
-        let progress = sending.output.sent_bytes() - before;
-        if progress > 0 {
-            sending.since = turn.now;
+        let count = sending.output.sent_bytes() - before;
+        if count > 0 {
+            sending.progress.note_sent(turn.now.instant);
         }
-        if let Ok(sent @ (Sent::Part | Sent::Cold)) = result {
-            sending.is_cold = sent == Sent::Cold;
-            sending.held = input.take_rest();
-        }
-        let then = sending.then;
-        self.count_sent(progress);
         match result {
-            Ok(Sent::All) => self.follow(then, input, turn),
-            Ok(Sent::Part | Sent::Cold) => false,
-            Err(error) => {
-                self.close(Reason::Broken(error.kind()), turn);
-                false
+            Ok(Sent::All) => {}
+            Ok(Sent::Part) => sending.held = input.take_rest(),
+            Ok(Sent::NeedsDisk) => {
+                sending.held = input.take_rest();
+                sending.wait_for_disk(turn);
+            }
+            Err(ref error) => {
+                let reason = CloseReason::Broken(error.kind());
+                self.abort(reason, turn);
+                return false;
             }
         }
+        let next = sending.next;
+        self.count_sent(count);
+        matches!(result, Ok(Sent::All)) && self.follow(next, input, turn)
     }
 
     /// A client that has taken so much is no slow reader.
@@ -352,35 +491,34 @@ impl Connection {
         let is_earned = self.sent < EARNS_QUEUE && self.sent + count >= EARNS_QUEUE;
         self.sent += count;
         if is_earned {
-            self.socket.lengthen_queue();
+            self.transport.lengthen_queue();
         }
     }
 
-    /// All is sent: what follows. Returns whether there is more to do now.
-    fn follow(&mut self, then: Next, input: &mut Input, turn: &mut Turn) -> bool {
-        match then {
+    /// Goes on after all was sent. Returns whether there is more to do now.
+    fn follow(&mut self, next: Next, input: &mut Input, turn: &mut Turn) -> bool {
+        match next {
             Next::Read => {
-                self.state = State::Idle { since: turn.now };
+                self.state = State::Idle { since: turn.now.instant };
                 !input.is_empty()
             }
             Next::Skip(skipper) => {
-                self.state = State::SkippingBody { skipper, since: turn.now };
+                self.state = State::SkippingBody { skipper, since: turn.now.instant };
                 true
             }
-            Next::Linger | Next::Close => {
-                // Before closing, too: that would throw away what the kernel has kept back, if just now another
-                // byte has come.
-                self.state = match self.socket.shutdown_write() {
-                    Ok(()) if matches!(then, Next::Close) => State::Closed(Reason::Done),
-                    Ok(()) => State::Lingering { since: turn.now },
-                    Err(error) => State::Closed(Reason::Broken(error.kind())),
-                };
+            // Bytes that have come after the last request: closing at once would reset the connection.
+            Next::Close if input.is_empty() => {
+                self.finish(CloseReason::Done, turn.now.instant);
+                false
+            }
+            Next::Close | Next::Linger => {
+                self.linger(CloseReason::Done, turn.now.instant);
                 false
             }
         }
     }
 
-    /// Skips what has come of a body. Returns whether there is more to do now.
+    /// Skips the bytes of a body that have come. Returns whether there is more to do now.
     fn skip_body(&mut self, input: &mut Input, turn: &mut Turn) -> bool {
         let State::SkippingBody { skipper, .. } = &mut self.state else { return false };
         match skipper.skip(input.rest()) {
@@ -398,6 +536,13 @@ impl Connection {
     }
 }
 
+impl Sending {
+    fn wait_for_disk(&mut self, turn: &mut Turn) {
+        self.job = self.output.fetch().map(Arc::new);
+        turn.jobs.extend(self.job.clone());
+    }
+}
+
 fn log_finished(output: &mut Output, log: Option<&mut AccessLog>) {
     if let Some(log) = log {
         let now = Instant::now();
@@ -410,7 +555,7 @@ fn log_finished(output: &mut Output, log: Option<&mut AccessLog>) {
 fn log_broken(output: &mut Output, turn: &mut Turn) {
     if let Some(log) = turn.log.as_deref_mut() {
         while let Some((line, bytes)) = output.take_broken() {
-            log.add(&line, bytes, turn.now);
+            log.add(&line, bytes, turn.now.instant);
         }
     }
 }

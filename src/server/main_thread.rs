@@ -72,6 +72,7 @@ impl WorkerThreads {
                 }
             }
         }
+        log::debug!("stopped; its connections: {}", self.workers.closed());
         Ok(())
     }
 

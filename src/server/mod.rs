@@ -6,9 +6,10 @@
 
 mod access_log;
 mod address;
+mod blocking;
+mod close_reason;
 mod connection;
 mod descriptors;
-mod disk;
 mod exchange;
 mod input;
 mod limits;
@@ -20,6 +21,7 @@ mod output;
 mod privileges;
 mod progress;
 mod timers;
+mod transport;
 #[cfg(debug_assertions)]
 mod trial;
 mod worker;
@@ -33,11 +35,12 @@ use std::sync::Arc;
 use crate::config::Config;
 use crate::site::CacheShare;
 use crate::site::resolve::Root;
+use crate::site::shared::Shared;
 use crate::sys::signal::Signals;
 use crate::sys::socket::Listener;
 use crate::sys::user::become_user;
+use blocking::Blocking;
 use descriptors::Descriptors;
-use disk::Disk;
 use log_writer::LogWriter;
 use logging::Log;
 pub use logging::report;
@@ -142,7 +145,8 @@ fn start_workers(
     let limits = Arc::new(descriptors.connection_limits(&config.limits));
     let workers = Arc::new(Workers::new(count).context(|| "cannot make the workers".into())?);
     let listener = Arc::new(listener);
-    let disk = Disk::default();
+    let blocking = Blocking::default();
+    let shared = Arc::new(Shared::default());
     let mut threads =
         WorkerThreads::new(Arc::clone(&workers)).context(|| "cannot make the workers".into())?;
     for index in 0..count {
@@ -154,7 +158,8 @@ fn start_workers(
             root: root.clone(),
             files: config.files.clone(),
             cache: CacheShare { bytes: cache_bytes / count, descriptors: descriptors.files / count },
-            disk: disk.clone(),
+            shared: Arc::clone(&shared),
+            blocking: blocking.clone(),
             log: log.clone(),
             logs_access: log::log_enabled!(target: "access", log::Level::Info),
             timeouts: config.timeouts,

@@ -1,7 +1,7 @@
-//! Bytes and file ranges that are promised to a client and not yet sent.
+//! Text and content that are promised to a client and not yet sent, in their order.
 //!
-//! Heads and small bodies are rendered one behind the other, so that many pipelined responses leave in one
-//! call; larger ones in memory are sent from where they are, and files by `sendfile`.
+//! Text and small contents are copied together, so that many pipelined responses leave in one call. Larger contents in
+//! memory are sent from their place, and files by `sendfile`.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -12,30 +12,25 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::access_log::Line;
-use crate::http::range::ContentRange;
-use crate::http::response::{self, Connection, Preamble};
-use crate::site::cold::Cold;
-use crate::site::file::{Content, Representation};
-use crate::site::open_file::OpenFile;
-use crate::site::{Part, Response};
-use crate::sys::file::send_file;
+use super::transport::{MAX_SLICES, Transport};
+use crate::site::pending::Job;
+use crate::site::representation::{Content, Representation};
+use crate::site::residency::OpenFile;
 use crate::sys::page_cache::read_if_resident;
-use crate::sys::socket::{MAX_SLICES, Socket};
 
-/// Bodies up to this many bytes are copied behind their head, so that many leave in one slice. It matters
-/// little: 4 KiB cost 7.66 us copied and 7.72 as a slice of their own, 10 KiB 8.84 and 9.06.
+/// Bytes of the largest content that is copied after the text before it, so that many leave in one slice.
 const COPIED: u64 = 4 * 1024;
 /// Bytes of responses after which a pipeline is sent, and not answered further.
 const BATCH: usize = 64 * 1024;
-/// Bytes that one call of `sendfile` is asked for. A file of 1 MiB costs 177 us with 128 KiB, 135 with 512 KiB
-/// and 129 with 2 MiB, and a client that takes tiny segments makes a call of this size last 5 ms.
+/// Bytes of one `sendfile` call: enough that the call itself costs little, and few enough that one call stays short
+/// for a client that takes tiny segments.
 const FILE_CHUNK: u64 = 512 * 1024;
 /// Bytes that the disk is asked for at once: enough that a download is not slowed down by the asking.
 const FETCHED: u64 = 2 * 1024 * 1024;
 /// Bytes that one connection may send in one turn, so that a large download never starves the others.
 const TURN_BUDGET: u64 = 2 * 1024 * 1024;
-/// How long all connections together may send files in one turn. It is a time and not a number of bytes: a client
-/// that takes tiny segments makes each byte a hundred times dearer.
+/// The time for which all connections together may send files in one turn. It is a time and not a number of bytes: a
+/// client that takes tiny segments makes each byte a hundred times dearer.
 pub(super) const SENDING_TIME: Duration = Duration::from_millis(10);
 /// Bytes of a file that a connection may send all the same when that time is over, so that each goes on in
 /// every turn.
@@ -50,20 +45,19 @@ pub(super) enum Sent {
     All,
     /// There is more, and the socket is full or others are to have their turn.
     Part,
-    /// There is more, and it is not in memory: see [`Output::cold`].
-    Cold,
+    /// There is more, and it is to be fetched from a disk: see [`Output::fetch`].
+    NeedsDisk,
 }
 
 #[derive(Debug)]
 enum Piece {
-    /// Bytes of `Output::rendered` up to this position.
-    Rendered(usize),
+    /// Bytes of `Output::text` up to this position.
+    Text(usize),
     /// A range of a content.
     Content(Rc<Representation>, Range<u64>),
 }
 
-/// A response in the queue: where its body begins and ends in the stream of all bytes, and what the log is
-/// to say of it.
+/// A response in the queue: the place of its body in the stream of all bytes, and its line of the log.
 #[derive(Debug)]
 struct Logged {
     body: u64,
@@ -71,130 +65,67 @@ struct Logged {
     line: Line,
 }
 
-/// What is promised and not yet sent, in order.
+/// Pieces that are promised and not yet sent, in their order.
 #[derive(Debug, Default)]
 pub(super) struct Output {
-    rendered: Vec<u8>,
-    rendered_sent: usize,
+    text: Vec<u8>,
+    text_sent: usize,
     pieces: VecDeque<Piece>,
-    /// Bytes of all responses since there was last nothing to send, the ones of them that the socket has
-    /// taken, and how far the disk has read ahead.
+    /// Offsets into the stream since the queue was last empty: the end of all that is queued, the end of what the
+    /// socket has accepted, and the end of what is known to be in the page cache.
     promised: u64,
     sent: u64,
     fetched: u64,
     logged: VecDeque<Logged>,
-    /// Bytes of contents in memory that are promised, and whether a file is; counted until all is sent.
+    /// Bytes of contents in memory that are queued, and whether a file is; counted until all is sent.
     pinned: usize,
     has_file: bool,
 }
 
 impl Output {
-    /// Whether it is time to send, before more requests of a pipeline are answered. What is promised keeps
-    /// memory and files from being given back, also when the cache has long let go of them: so much of it and
-    /// no more, and one file at a time.
+    /// Whether it is time to send, before more requests of a pipeline are answered. Queued responses pin memory and
+    /// descriptors even after the cache has evicted them, so at most [`BATCH`] bytes and one file are queued.
     pub(super) fn is_full(&self) -> bool {
-        self.rendered.len() + self.pinned >= BATCH || self.has_file
+        self.text.len() + self.pinned >= BATCH || self.has_file
     }
 
-    /// Bytes that the socket has taken since there was last nothing to send.
+    /// Bytes that the socket has accepted since the queue was last empty.
     pub(super) fn sent_bytes(&self) -> u64 {
         self.sent
     }
 
-    /// Renders a response behind the ones that are there.
-    pub(super) fn push(
-        &mut self,
-        response: Response,
-        preamble: &Preamble,
-        connection: Connection,
-        line: Option<Line>,
-    ) {
+    /// The offset at which the next piece begins.
+    pub(super) fn position(&mut self) -> u64 {
         if self.pieces.is_empty() && self.logged.is_empty() {
             (self.promised, self.sent, self.fetched) = (0, 0, 0);
         }
-        let Response { status, representation, part, with_content } = response;
-        let start = self.rendered.len();
-        let out = &mut self.rendered;
-        response::begin_head(out, status, preamble, connection);
-        match &part {
-            Part::Whole => out.extend_from_slice(representation.fields()),
-            Part::Nothing => out.extend_from_slice(representation.fields_of_not_modified()),
-            Part::One(range) => {
-                out.extend_from_slice(representation.fields_of_a_range());
-                let content_range = ContentRange { range, length: representation.content.length() };
-                response::made_field(out, "Content-Range", content_range);
-                response::made_field(out, "Content-Length", range.end - range.start);
-            }
-            Part::Several(parts) => {
-                out.extend_from_slice(representation.fields_of_ranges());
-                response::made_field(out, "Content-Type", parts.content_type());
-                response::made_field(out, "Content-Length", parts.length());
-            }
-        }
-        response::end_head(out);
-        self.note_rendered(start);
-        let body = self.promised;
-        if with_content {
-            match part {
-                Part::Whole => {
-                    let length = representation.content.length();
-                    self.push_content(representation, 0..length);
-                }
-                Part::Nothing => {}
-                Part::One(range) => self.push_content(representation, range),
-                Part::Several(parts) => {
-                    for (head, range) in parts.parts() {
-                        self.push_rendered(&head);
-                        self.push_content(Rc::clone(&representation), range);
-                    }
-                    self.push_rendered(&parts.end());
-                }
-            }
-        }
-        if let Some(line) = line {
-            self.logged.push_back(Logged { body, end: self.promised, line });
-        }
+        self.promised
     }
 
-    fn push_rendered(&mut self, bytes: &[u8]) {
-        let start = self.rendered.len();
-        self.rendered.extend_from_slice(bytes);
-        self.note_rendered(start);
+    /// Queues the text that `write` appends.
+    pub(super) fn push_text(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        self.position();
+        let start = self.text.len();
+        write(&mut self.text);
+        self.note_text(start);
     }
 
-    /// Renders a small range of a file, if that needs no disk.
-    fn render_file(&mut self, file: &File, range: &Range<u64>) -> bool {
-        let start = self.rendered.len();
-        let count = (range.end - range.start) as usize;
-        let is_rendered = read_if_resident(file, range.start, count, &mut self.rendered);
-        if is_rendered {
-            self.note_rendered(start);
-        }
-        is_rendered
-    }
-
-    /// Promises what was rendered from `start` on.
-    fn note_rendered(&mut self, start: usize) {
-        let end = self.rendered.len();
-        self.promised += (end - start) as u64;
-        match self.pieces.back_mut() {
-            Some(Piece::Rendered(last)) => *last = end,
-            _ => self.pieces.push_back(Piece::Rendered(end)),
-        }
-    }
-
-    fn push_content(&mut self, representation: Rc<Representation>, range: Range<u64>) {
+    /// Queues a range of a content.
+    pub(super) fn push_content(&mut self, representation: Rc<Representation>, range: Range<u64>) {
         let length = range.end - range.start;
-        match &representation.content {
+        match representation.content() {
             _ if length == 0 => {}
             Content::Memory(bytes) if length <= COPIED => {
-                self.push_rendered(&bytes[range.start as usize..range.end as usize]);
+                self.push_text(|text| {
+                    text.extend_from_slice(&bytes[range.start as usize..range.end as usize]);
+                });
             }
-            Content::File(open) if length <= COPIED && self.render_file(open.file(), &range) => {}
+            Content::File(open) if length <= COPIED && self.copy_file(open.file(), &range) => {}
             content => {
+                self.position();
                 match content {
                     Content::Memory(bytes) => self.pinned += bytes.len(),
-                    Content::File(..) => self.has_file = true,
+                    Content::File(_) => self.has_file = true,
                 }
                 self.promised += length;
                 self.pieces.push_back(Piece::Content(representation, range));
@@ -202,17 +133,43 @@ impl Output {
         }
     }
 
-    /// Sends as much as the socket takes and the turn allows, files `until` its time is over. `ends` says
-    /// that the caller ends the stream as soon as all is sent: the kernel keeps the last bytes back until
-    /// then, and one packet carries them and the end. With ab that is 13.3 us instead of 18.8.
+    /// Keeps the line of a response whose body begins at this position and ends with the last piece.
+    pub(super) fn push_line(&mut self, body: u64, line: Line) {
+        self.logged.push_back(Logged { body, end: self.promised, line });
+    }
+
+    /// Copies a small range of a file, if that needs no disk.
+    fn copy_file(&mut self, file: &File, range: &Range<u64>) -> bool {
+        let start = self.text.len();
+        let count = (range.end - range.start) as usize;
+        let is_copied = read_if_resident(file, range.start, count, &mut self.text);
+        if is_copied {
+            self.note_text(start);
+        }
+        is_copied
+    }
+
+    /// Queues the text from `start` on.
+    fn note_text(&mut self, start: usize) {
+        let end = self.text.len();
+        self.promised += (end - start) as u64;
+        match self.pieces.back_mut() {
+            Some(Piece::Text(last)) => *last = end,
+            _ => self.pieces.push_back(Piece::Text(end)),
+        }
+    }
+
+    /// Sends as much as the socket takes and the turn allows, files `until` its time is over. `ends` says that the
+    /// caller ends the stream as soon as all is sent: the kernel keeps the last bytes back until then, and one packet
+    /// carries them and the end.
     ///
     /// # Errors
     /// The connection's; `UnexpectedEof` when a file has become shorter than what was promised.
-    pub(super) fn send(&mut self, socket: &Socket, ends: bool, until: Instant) -> io::Result<Sent> {
+    pub(super) fn send(&mut self, transport: &Transport, ends: bool, until: Instant) -> io::Result<Sent> {
         let begun = self.sent;
         while let Some(front) = self.pieces.front() {
             let result = match front {
-                Piece::Content(representation, range) => match &representation.content {
+                Piece::Content(representation, range) => match representation.content() {
                     Content::File(open) => {
                         let now = Instant::now();
                         let budget = if now < until { TURN_BUDGET } else { LEAST_BUDGET };
@@ -223,16 +180,16 @@ impl Output {
                         let count = (range.end - range.start).min(FILE_CHUNK).min(left);
                         let piece = range.start..range.start + count;
                         if self.sent + count > self.fetched && !open.is_resident(piece, now) {
-                            return Ok(Sent::Cold);
+                            return Ok(Sent::NeedsDisk);
                         }
-                        match send_file(socket, open.file(), range.start, count as usize) {
+                        match transport.send_file(open.file(), range.start, count as usize) {
                             Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
                             result => result,
                         }
                     }
-                    Content::Memory(_) => self.send_memory(socket, ends),
+                    Content::Memory(_) => self.send_memory(transport, ends),
                 },
-                Piece::Rendered(_) => self.send_memory(socket, ends),
+                Piece::Text(_) => self.send_memory(transport, ends),
             };
             match result {
                 Ok(count) => self.advance(count),
@@ -241,21 +198,21 @@ impl Output {
                 Err(error) => return Err(error),
             }
         }
-        self.rendered.clear();
-        self.rendered.shrink_to(KEPT_ROOM);
-        self.rendered_sent = 0;
+        self.text.clear();
+        self.text.shrink_to(KEPT_ROOM);
+        self.text_sent = 0;
         (self.pinned, self.has_file) = (0, false);
         Ok(Sent::All)
     }
 
-    /// What has to be read before sending goes on.
-    pub(super) fn cold(&self) -> Option<Cold> {
+    /// The job that reads what sending needs to go on.
+    pub(super) fn fetch(&self) -> Option<Job> {
         let (open, range) = self.front_file()?;
-        Some(Cold::Range(Arc::clone(open.file()), to_fetch(open, range)))
+        Some(Job::Read(Arc::clone(open.file()), to_fetch(open, range)))
     }
 
-    /// The disk has read [`Output::cold`]. It is then sent without asking whether it is in memory, for some
-    /// file systems do not tell.
+    /// Notes that [`Output::fetch`] was done. What it has read is sent without asking whether it is in memory, because
+    /// some file systems do not tell.
     pub(super) fn note_fetched(&mut self, now: Instant) {
         let Some((open, range)) = self.front_file() else { return };
         open.note_read(&to_fetch(open, range), now);
@@ -264,44 +221,44 @@ impl Output {
 
     fn front_file(&self) -> Option<(&OpenFile, &Range<u64>)> {
         match self.pieces.front()? {
-            Piece::Content(representation, range) => match &representation.content {
+            Piece::Content(representation, range) => match representation.content() {
                 Content::File(open) => Some((open, range)),
                 Content::Memory(_) => None,
             },
-            Piece::Rendered(_) => None,
+            Piece::Text(_) => None,
         }
     }
 
     /// Sends the pieces in memory at the front, in one call.
-    fn send_memory(&self, socket: &Socket, ends: bool) -> io::Result<usize> {
+    fn send_memory(&self, transport: &Transport, ends: bool) -> io::Result<usize> {
         let mut slices = [IoSlice::new(&[]); MAX_SLICES];
         let mut count = 0;
-        let mut position = self.rendered_sent;
+        let mut position = self.text_sent;
         for piece in self.pieces.iter().take(MAX_SLICES) {
             let bytes = match piece {
-                Piece::Rendered(end) => &self.rendered[std::mem::replace(&mut position, *end)..*end],
-                Piece::Content(representation, range) => match &representation.content {
+                Piece::Text(end) => &self.text[std::mem::replace(&mut position, *end)..*end],
+                Piece::Content(representation, range) => match representation.content() {
                     Content::Memory(bytes) => &bytes[range.start as usize..range.end as usize],
-                    Content::File(..) => break,
+                    Content::File(_) => break,
                 },
             };
             slices[count] = IoSlice::new(bytes);
             count += 1;
         }
-        socket.send(&slices[..count], ends || count < self.pieces.len())
+        transport.send(&slices[..count], ends || count < self.pieces.len())
     }
 
-    /// Takes out what the socket has taken.
+    /// Removes what the socket has accepted.
     fn advance(&mut self, count: usize) {
         self.sent += count as u64;
         let mut count = count as u64;
         while count > 0 {
             match self.pieces.front_mut() {
-                Some(Piece::Rendered(end)) => {
-                    let step = count.min((*end - self.rendered_sent) as u64);
-                    self.rendered_sent += step as usize;
+                Some(Piece::Text(end)) => {
+                    let step = count.min((*end - self.text_sent) as u64);
+                    self.text_sent += step as usize;
                     count -= step;
-                    if self.rendered_sent == *end {
+                    if self.text_sent == *end {
                         self.pieces.pop_front();
                     }
                 }
@@ -334,8 +291,8 @@ impl Output {
     }
 }
 
-/// What the disk is asked for when a range is to be sent: the beginning of it, or the whole file when that is
-/// not more.
+/// The range that the disk is asked for when another one is to be sent: the beginning of it, or the whole file when
+/// that is not more.
 fn to_fetch(open: &OpenFile, range: &Range<u64>) -> Range<u64> {
     let is_small = open.length() <= FETCHED;
     if is_small { 0..open.length() } else { range.start..range.end.min(range.start + FETCHED) }

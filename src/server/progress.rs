@@ -1,36 +1,51 @@
-//! Responses on their way to a client that is slower than the server, and when it is too slow.
+//! How far a client is with what is sent to it, and when it is too slow.
 
 use std::time::{Duration, Instant};
 
-use super::exchange::Next;
-use super::output::Output;
 use crate::config::Timeouts;
-use crate::sys::socket::Socket;
 
-/// The state of sending.
+/// The kernel is asked this often within one stall timeout: progress is then known to have stopped at most that much
+/// later than it did.
+const LOOKS: u32 = 8;
+
+/// The progress of a client.
 #[derive(Debug)]
-pub(super) struct Sending {
-    /// What is still to be sent.
-    pub output: Output,
-    /// What follows then.
-    pub then: Next,
-    /// What has come behind the requests that are being answered.
-    pub held: Vec<u8>,
-    /// Whether it is the disk that it waits for, and not the client.
-    pub is_cold: bool,
-    /// When the socket was first full.
-    pub began: Instant,
-    /// The last progress.
-    pub since: Instant,
-    /// Bytes of the output that the client was known to have, when it was last asked for.
-    pub taken: u64,
+pub(super) struct Progress {
+    /// When it began to be watched.
+    began: Instant,
+    /// The last progress that is known.
+    last: Instant,
+    /// When the kernel was last asked.
+    looked: Instant,
+    /// Bytes that the client was known to have then.
+    taken: u64,
 }
 
-impl Sending {
-    /// The earlier of two ends: a client that takes nothing, and one that takes too little to be worth its
-    /// place. The second one no dribble can put off.
+impl Progress {
+    /// The progress of a client that has taken nothing yet.
+    pub(super) fn new(now: Instant) -> Progress {
+        Progress { began: now, last: now, looked: now, taken: 0 }
+    }
+
+    /// Notes that the socket has taken more, which it does when the client has.
+    pub(super) fn note_sent(&mut self, now: Instant) {
+        self.last = now;
+    }
+
+    /// Notes how many bytes the client has by now. The socket's word says little: it holds megabytes, and tells of
+    /// room only when a good part of them is gone.
+    pub(super) fn note_taken(&mut self, taken: u64, now: Instant) {
+        self.looked = now;
+        if taken > self.taken {
+            self.taken = taken;
+            self.last = now;
+        }
+    }
+
+    /// The end of the client's time: the earlier of two, for a client that takes nothing, and for one that takes too
+    /// little to be worth its place. The second one cannot be put off by a byte now and then.
     pub(super) fn deadline(&self, timeouts: &Timeouts) -> Instant {
-        let stalled = self.since + timeouts.stall;
+        let stalled = self.last + timeouts.stall;
         if timeouts.min_rate == 0 {
             return stalled;
         }
@@ -38,13 +53,47 @@ impl Sending {
         stalled.min(self.began + timeouts.stall + earned)
     }
 
-    /// Asks the kernel what the client has. What was given to the socket says little: it holds megabytes, and
-    /// tells of room only when a good part of them is gone.
-    pub(super) fn look_at_progress(&mut self, socket: &Socket, now: Instant) {
-        let taken = self.output.sent_bytes().saturating_sub(socket.unacknowledged());
-        if taken > self.taken {
-            self.taken = taken;
-            self.since = now;
+    /// When the kernel is to be asked again.
+    pub(super) fn next_look(&self, timeouts: &Timeouts) -> Instant {
+        self.deadline(timeouts).min(self.looked + timeouts.stall / LOOKS)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use clap::Parser;
+
+    fn timeouts(min_rate: &str) -> Timeouts {
+        Config::parse_from(["httpd", "--stall-timeout", "8", "--min-rate", min_rate]).timeouts
+    }
+
+    #[test]
+    fn a_client_that_takes_a_first_bit_and_no_more_gets_no_credit_for_it() {
+        let begin = Instant::now();
+        let after = |milliseconds| begin + Duration::from_millis(milliseconds);
+        let timeouts = timeouts("0");
+        let mut progress = Progress::new(begin);
+        for look in 1..=8 {
+            assert_eq!(progress.next_look(&timeouts), after(look * 1000));
+            progress.note_taken(100, after(look * 1000));
         }
+        // The first bit came at some time in the first second.
+        assert_eq!(progress.deadline(&timeouts), after(9_000));
+        assert_eq!(progress.next_look(&timeouts), after(9_000));
+    }
+
+    #[test]
+    fn a_client_below_the_rate_has_the_stall_timeout_and_the_time_that_it_earns() {
+        let begin = Instant::now();
+        let after = |milliseconds| begin + Duration::from_millis(milliseconds);
+        let timeouts = timeouts("100");
+        let mut progress = Progress::new(begin);
+        progress.note_taken(50, after(7_000));
+        progress.note_sent(after(7_500));
+        assert_eq!(progress.deadline(&timeouts), after(8_500));
+        progress.note_taken(1_000, after(8_000));
+        assert_eq!(progress.deadline(&timeouts), after(16_000));
     }
 }

@@ -29,8 +29,7 @@ impl Timers {
     /// Asks for `token` to be looked at once `deadline` has passed, or a little later. Returns when that
     /// will be.
     pub(super) fn add(&mut self, token: u32, deadline: Instant) -> Instant {
-        let ticks = deadline.saturating_duration_since(self.began).as_nanos() / TICK.as_nanos();
-        let tick = (ticks as u64 + 1).clamp(self.next, self.next + SLOTS - 1);
+        let tick = (self.tick_at(deadline) + 1).clamp(self.next, self.next + SLOTS - 1);
         self.slots[(tick % SLOTS) as usize].push(token);
         self.first = Some(self.first.map_or(tick, |first| first.min(tick)));
         self.time_of(tick)
@@ -38,6 +37,9 @@ impl Timers {
 
     /// Takes out what is to be looked at by now, into `due`.
     pub(super) fn take_due(&mut self, now: Instant, due: &mut Vec<u32>) {
+        if self.first.is_none() {
+            self.next = self.next.max(self.tick_at(now));
+        }
         while self.time_of(self.next) <= now {
             // Taken whole: a slot that kept its room would remember the largest burst there was.
             due.append(&mut std::mem::take(&mut self.slots[(self.next % SLOTS) as usize]));
@@ -52,6 +54,12 @@ impl Timers {
     /// How long nothing is to be looked at; `None` when the wheel is empty.
     pub(super) fn next_after(&self, now: Instant) -> Option<Duration> {
         Some(self.time_of(self.first?).saturating_duration_since(now))
+    }
+
+    /// The last tick that is not later than `time`.
+    fn tick_at(&self, time: Instant) -> u64 {
+        let ticks = time.saturating_duration_since(self.began).as_nanos() / TICK.as_nanos();
+        u64::try_from(ticks).unwrap_or(u64::MAX)
     }
 
     fn time_of(&self, tick: u64) -> Instant {

@@ -1,35 +1,38 @@
-//! One thread, one epoll: wait, accept and read **all** that is ready, then answer all, expire, write the log.
+//! One thread, one epoll: wait, accept and read **all** that is ready, then answer all, check the time, write the log.
 //!
 //! Reading everything before answering anything is what lets the cache look at each file once a turn and
 //! still never be stale: every request of the turn had arrived before the first look.
 //!
-//! All workers wait for the one listener. Who accepts serves: a connection that ends with its first response
-//! never leaves its worker, nor touches its epoll. One that stays is given to the worker that has the fewest.
+//! All workers wait for the one listener. The worker that accepts serves: a connection that ends with its first
+//! response never leaves its worker, nor touches its epoll. One that stays is given to the worker that has the fewest.
 
 mod admission;
 
 use std::io;
 use std::os::fd::AsFd;
-use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
 
 use slab::Slab;
 
-use self::admission::ACCEPTED;
+use self::admission::{ACCEPTED, Candidates};
 use super::access_log::AccessLog;
-use super::connection::{Arrival, Connection, Reason, Turn};
-use super::disk::Disk;
+use super::blocking::Blocking;
+use super::close_reason::CloseReason;
+use super::connection::{Connection, Event, Turn};
 use super::limits::ConnectionLimits;
 use super::log_writer::LogWriter;
 use super::output::{Output, SENDING_TIME};
 use super::timers::Timers;
-use super::workers::{Incoming, Peer, Workers};
+use super::workers::{Finished, Incoming, Peer, Workers};
 use crate::config::{Files, Timeouts};
-use crate::http::parser::Parser;
-use crate::http::response::Preamble;
-use crate::site::cold::Cold;
+use crate::http::fields::Fields;
+use crate::http1::parser::Parser;
+use crate::site::now::Now;
+use crate::site::pending::Job;
 use crate::site::resolve::Root;
-use crate::site::{CacheShare, Now, Site};
+use crate::site::shared::Shared;
+use crate::site::{CacheShare, Site};
 use crate::sys::epoll::{Epoll, Events, Interest};
 use crate::sys::socket::Listener;
 
@@ -37,8 +40,8 @@ use crate::sys::socket::Listener;
 const EVENTS: usize = 512;
 /// Bytes that one connection is read at most in a turn.
 const RECEIVED: usize = 16 * 1024;
-/// How long requests that were on their way when the server was told to stop are still taken on connections that
-/// stay open. To close them at once would lose one now and then, and the client could not know which.
+/// The time for which idle connections stay open after a stop signal. A request may already be on its way; closing at
+/// once would lose it, and the client could not tell.
 pub(super) const DRAIN_TIME: Duration = Duration::from_millis(250);
 /// Bytes that are read in a turn from all connections together; what is left waits for the next turn.
 const ARENA: usize = 512 * 1024;
@@ -46,60 +49,56 @@ const ARENA: usize = 512 * 1024;
 const LISTENER: u64 = u64::MAX;
 const WAKER: u64 = u64::MAX - 1;
 
-/// What a worker is made of that the server decides.
+/// The things that a worker gets from the server.
 pub(super) struct Setup {
-    /// Its place in the workers.
-    pub index: usize,
-    /// All workers.
-    pub workers: Arc<Workers>,
+    /// Its number.
+    pub(super) index: usize,
+    pub(super) workers: Arc<Workers>,
     /// The one listener, until the server stops.
-    pub listener: Option<Arc<Listener>>,
-    /// Who is let in.
-    pub limits: Arc<ConnectionLimits>,
-    /// Where the files are.
-    pub root: Root,
-    /// How they are served.
-    pub files: Files,
-    /// What this worker may keep of them.
-    pub cache: CacheShare,
-    /// Who waits for the disk.
-    pub disk: Disk,
-    /// The log.
-    pub log: LogWriter,
+    pub(super) listener: Option<Arc<Listener>>,
+    pub(super) limits: Arc<ConnectionLimits>,
+    pub(super) root: Root,
+    pub(super) files: Files,
+    /// The part of the files that this worker may keep ready.
+    pub(super) cache: CacheShare,
+    /// The part of the site that all workers share.
+    pub(super) shared: Arc<Shared>,
+    pub(super) blocking: Blocking,
+    pub(super) log: LogWriter,
     /// Whether responses are logged.
-    pub logs_access: bool,
-    /// How long connections may wait, and responses in flight may take after the server was told to stop.
-    pub timeouts: Timeouts,
-    /// Whether connections are still accepted for [`DRAIN_TIME`] then: another server shares the port.
-    pub keeps_listening: bool,
+    pub(super) logs_access: bool,
+    pub(super) timeouts: Timeouts,
+    /// Whether connections are still accepted for [`DRAIN_TIME`] after a stop signal: another server shares the port.
+    pub(super) keeps_listening: bool,
     /// Whether it panics at the first event, to try what follows.
     #[cfg(debug_assertions)]
-    pub panics: bool,
+    pub(super) panics: bool,
 }
 
-/// A connection and what was arranged for it.
+/// A connection, and what epoll, the timers and the threads were told of it.
 struct Slot {
     connection: Connection,
-    /// What epoll waits for; `None` while it does not know the connection.
+    /// The interest that epoll has; `None` while it does not know the connection.
     watched: Option<Interest>,
     /// When the timers will look at it.
     look: Option<Instant>,
-    /// What a thread is fetching for it.
-    fetching: Option<Arc<Cold>>,
 }
 
 impl Slot {
     fn new(connection: Connection) -> Slot {
-        Slot { connection, watched: None, look: None, fetching: None }
+        Slot { connection, watched: None, look: None }
     }
 }
 
-/// What has happened to a connection in this turn; bytes are a range of the arena.
-enum Happened {
-    Received(std::ops::Range<usize>),
-    Room,
-    End,
-    Broken(io::ErrorKind),
+/// Whether the server is to stop.
+#[derive(Clone, Copy)]
+enum Phase {
+    Serving,
+    /// It stops: when idle connections are no longer waited for, and when the grace of the others ends.
+    Stopping {
+        drain_until: Instant,
+        ends: Instant,
+    },
 }
 
 /// A worker and all that it owns.
@@ -110,82 +109,87 @@ pub(super) struct Worker {
     slots: Slab<Slot>,
     timers: Timers,
     log: Option<AccessLog>,
-    preamble: Preamble,
+    /// The fields that all responses of this second share.
+    common: Fields,
     parser: Parser,
     output: Output,
     arena: Vec<u8>,
-    happened: Vec<(usize, Happened)>,
+    /// Events of this turn by token. A token may stand here twice, when a job is done and the client leaves in one
+    /// turn: a connection that the first event closes is not found by the second one, because no other gets its token
+    /// before all events are handled.
+    events: Vec<(usize, Event)>,
+    /// Jobs that a connection has begun to wait for.
+    jobs: Vec<Arc<Job>>,
     /// Connections for which an idle one has to make room.
     waiting: Vec<Incoming>,
-    moment: Now,
-    now: Instant,
+    candidates: Candidates,
+    /// Connections that were not admitted and are not closed yet.
+    refused: usize,
+    now: Now,
     /// When accepting goes on, while it is paused.
     accepts_again: Option<Instant>,
-    /// When the grace ends, once the server stops.
-    ends: Option<Instant>,
-    /// Until when requests are waited for that were on their way when it was told to stop.
-    drain_until: Option<Instant>,
+    phase: Phase,
 }
 
 impl Worker {
     /// A worker that is ready to run.
     ///
     /// # Errors
-    /// The system's, when there are too many descriptors.
+    /// Descriptors are short.
     pub(super) fn new(setup: Setup) -> io::Result<Worker> {
         let epoll = Epoll::new()?;
-        let now = Instant::now();
-        let moment = Now { turn: 0, now: SystemTime::now() };
+        let now = Now::first();
         if let Some(listener) = &setup.listener {
             epoll.add(&**listener, LISTENER, Interest::ReadableExclusive)?;
         }
         epoll.add(setup.workers.peer(setup.index).waker(), WAKER, Interest::Readable)?;
         let mut log = setup.logs_access.then(|| AccessLog::new(setup.log.clone()));
         if let Some(log) = &mut log {
-            log.set_time(moment.now);
+            log.set_time(now.time);
         }
-        let site = Site::new(setup.root.clone(), &setup.files, setup.cache);
+        let site = Site::new(setup.root.clone(), &setup.files, setup.cache, Arc::clone(&setup.shared));
         Ok(Worker {
             setup,
             epoll,
             site,
             slots: Slab::new(),
-            timers: Timers::new(now),
+            timers: Timers::new(now.instant),
             log,
-            preamble: Preamble::new(moment.seconds()),
+            common: Fields::common(now.seconds()),
             parser: Parser::new(),
             output: Output::default(),
             arena: Vec::with_capacity(ARENA),
-            happened: Vec::new(),
+            events: Vec::new(),
+            jobs: Vec::new(),
             waiting: Vec::new(),
-            moment,
+            candidates: Candidates::default(),
+            refused: 0,
             now,
             accepts_again: None,
-            ends: None,
-            drain_until: None,
+            phase: Phase::Serving,
         })
     }
 
     /// Works until the server stops and nothing is left to finish.
     ///
     /// # Errors
-    /// The system's, when epoll fails.
+    /// epoll fails.
     pub(super) fn run(mut self) -> io::Result<()> {
-        let mut events = Events::with_capacity(EVENTS);
+        let mut ready = Events::with_capacity(EVENTS);
         let mut due = Vec::new();
         loop {
-            self.epoll.wait(&mut events, self.wait_timeout())?;
+            self.epoll.wait(&mut ready, self.wait_timeout())?;
             self.begin_turn();
             #[cfg(debug_assertions)]
             assert!(!self.setup.panics, "a trial");
-            self.read_all(&events);
+            self.read_all(&ready);
             self.answer_all();
             self.make_room();
-            self.expire(&mut due);
+            self.check_times(&mut due);
             if let Some(log) = &mut self.log {
                 log.flush();
             }
-            if self.ends.is_some() && self.has_finished() {
+            if self.has_finished() {
                 return Ok(());
             }
         }
@@ -193,51 +197,54 @@ impl Worker {
 
     /// Milliseconds that may pass before something is to be done without an event; -1 for any.
     fn wait_timeout(&self) -> i32 {
-        if !self.waiting.is_empty()
-            || self.has_drained() && self.slots.iter().any(|(_, slot)| slot.connection.is_idle())
-        {
+        let has_idle = || self.slots.iter().any(|(_, slot)| slot.connection.is_idle());
+        if !self.waiting.is_empty() || self.has_drained() && has_idle() {
             return 0;
         }
-        let mut wait_timeout = self.timers.next_after(self.now);
-        let drain_until = self.drain_until.filter(|&end| end > self.now);
-        for end in [self.accepts_again, drain_until, self.ends].into_iter().flatten() {
-            let left = end.saturating_duration_since(self.now);
-            wait_timeout = Some(wait_timeout.map_or(left, |wait_timeout| wait_timeout.min(left)));
-        }
+        let (drain_until, ends) = match self.phase {
+            Phase::Serving => (None, None),
+            Phase::Stopping { drain_until, ends } => (Some(drain_until), Some(ends)),
+        };
+        let drain_until = drain_until.filter(|&end| end > self.now.instant);
+        let ends = [self.accepts_again, drain_until, ends].into_iter().flatten();
+        let times = ends.map(|end| end.saturating_duration_since(self.now.instant));
+        let timeout = times.chain(self.timers.next_after(self.now.instant)).min();
         // Rounded up, or the last millisecond would be spent going round.
-        wait_timeout
-            .map_or(-1, |wait_timeout| i32::try_from(wait_timeout.as_millis() + 1).unwrap_or(i32::MAX))
+        timeout.map_or(-1, |timeout| i32::try_from(timeout.as_millis() + 1).unwrap_or(i32::MAX))
+    }
+
+    fn is_stopping(&self) -> bool {
+        matches!(self.phase, Phase::Stopping { .. })
     }
 
     /// Whether the server stops and nothing more is waited for on connections that are idle.
     fn has_drained(&self) -> bool {
-        self.drain_until.is_some_and(|end| end <= self.now)
+        matches!(self.phase, Phase::Stopping { drain_until, .. } if drain_until <= self.now.instant)
     }
 
     fn begin_turn(&mut self) {
-        let second = self.moment.seconds();
-        self.now = Instant::now();
-        self.moment = Now { turn: self.moment.turn + 1, now: SystemTime::now() };
-        if self.moment.seconds() != second {
-            self.preamble = Preamble::new(self.moment.seconds());
+        let second = self.now.seconds();
+        self.now = self.now.next();
+        if self.now.seconds() != second {
+            self.common = Fields::common(self.now.seconds());
             if let Some(log) = &mut self.log {
-                log.set_time(self.moment.now);
+                log.set_time(self.now.time);
             }
         }
         self.arena.clear();
     }
 
     /// Reads what is ready everywhere and answers nothing yet.
-    fn read_all(&mut self, events: &Events) {
+    fn read_all(&mut self, ready: &Events) {
         self.admit_waiting();
-        for token in events.tokens() {
+        for token in ready.tokens() {
             match token {
                 LISTENER => self.accept(ACCEPTED),
                 WAKER => self.on_wake(),
                 token => self.read(token as usize),
             }
         }
-        if self.accepts_again.is_some_and(|time| time <= self.now) {
+        if self.accepts_again.is_some_and(|time| time <= self.now.instant) {
             self.accept_again();
         }
     }
@@ -245,31 +252,28 @@ impl Worker {
     fn on_wake(&mut self) {
         let workers = Arc::clone(&self.setup.workers);
         let peer = workers.peer(self.setup.index);
-        // Silenced first: what is put there from now on rings again.
+        // Drained first: what is given from now on wakes again.
         peer.waker().drain();
         for incoming in peer.take_given() {
             self.admit(incoming);
         }
-        for (token, cold) in peer.take_fetched() {
-            // Who asked for it may have left, and somebody else have the same slot.
-            if cold.strong_count() > 0
-                && let Some(slot) = self.slots.get_mut(token)
-            {
-                slot.fetching = None;
-                self.happened.push((token, Happened::Room));
+        for Finished { token, job, outcome } in peer.take_finished() {
+            // The connection that asked for it may have left, and another one have the same token.
+            if job.strong_count() > 0 && self.slots.contains(token) {
+                self.events.push((token, Event::JobDone(Box::new(outcome))));
             }
         }
-        if workers.is_stopping() && self.ends.is_none() {
+        if workers.is_stopping() && !self.is_stopping() {
             self.begin_to_stop();
         }
     }
 
     fn read(&mut self, token: usize) {
         match self.slots.get(token).map(|slot| slot.connection.interest()) {
-            Some(Interest::Writable) => self.happened.push((token, Happened::Room)),
-            // It waits for the disk: what epoll has to say then is that the client is gone.
+            Some(Interest::Writable) => self.events.push((token, Event::Ready)),
+            // It waits for the disk: all that epoll has to say then is that the client is gone.
             Some(Interest::Nothing) => {
-                self.happened.push((token, Happened::Broken(io::ErrorKind::ConnectionReset)));
+                self.events.push((token, Event::Broken(io::ErrorKind::ConnectionReset)));
             }
             Some(_) => self.receive(token),
             None => {}
@@ -280,74 +284,72 @@ impl Worker {
     fn receive(&mut self, token: usize) {
         let start = self.arena.len();
         let is_new = self.slots[token].watched.is_none();
-        let happened = if self.arena.capacity() - start < RECEIVED {
+        let event = if self.arena.capacity() - start < RECEIVED {
             if !is_new {
                 return;
             }
-            Happened::Room
+            Event::Ready
         } else {
-            match self.slots[token].connection.socket().receive(&mut self.arena, RECEIVED) {
-                Ok(0) => Happened::End,
-                Ok(count) => Happened::Received(start..start + count),
-                // A new connection is to be seen to even if it has said nothing.
-                Err(error) if is_transient(&error) && is_new => Happened::Room,
+            match self.slots[token].connection.transport().receive(&mut self.arena, RECEIVED) {
+                Ok(0) => Event::End,
+                Ok(count) => Event::Received(start..start + count),
+                // A new connection is to be looked at even if it has said nothing.
+                Err(error) if is_transient(&error) && is_new => Event::Ready,
                 Err(error) if is_transient(&error) => return,
-                Err(error) => Happened::Broken(error.kind()),
+                Err(error) => Event::Broken(error.kind()),
             }
         };
-        self.happened.push((token, happened));
+        self.events.push((token, event));
     }
 
     fn answer_all(&mut self) {
-        let happened = std::mem::take(&mut self.happened);
-        let mut has_received = false;
+        let mut events = std::mem::take(&mut self.events);
         // Each turn begins with another connection, for the time to send files may be over before the last one.
-        let first = (self.moment.turn as usize).checked_rem(happened.len()).unwrap_or(0);
-        let (later, sooner) = happened.split_at(first);
-        for (token, happened) in sooner.iter().chain(later) {
-            has_received |= matches!(happened, Happened::Received(_));
-            self.with_connection(*token, |connection, turn, arena| {
-                let arrival = match happened {
-                    Happened::Received(range) => Arrival::Bytes(&arena[range.clone()]),
-                    Happened::Room => Arrival::Room,
-                    Happened::End => Arrival::End,
-                    Happened::Broken(kind) => Arrival::Broken(*kind),
-                };
-                connection.advance(arrival, turn);
-            });
+        let first = (self.now.turn as usize).checked_rem(events.len()).unwrap_or(0);
+        events.rotate_left(first);
+        let mut has_received = false;
+        for (token, event) in events.drain(..) {
+            has_received |= matches!(event, Event::Received(_));
+            self.with_connection(token, |connection, turn| connection.advance(event, turn));
         }
-        self.happened = happened;
-        self.happened.clear();
+        self.events = events;
         if self.has_drained() && !has_received {
             self.stop_listening();
-            self.close_where(Connection::is_idle);
+            self.close_where(Connection::is_idle, |connection, turn| {
+                connection.finish(CloseReason::Stopped, turn.now.instant);
+            });
         }
     }
 
-    /// Lets a connection act, and arranges what follows from its state.
-    fn with_connection(&mut self, token: usize, act: impl FnOnce(&mut Connection, &mut Turn, &[u8])) {
+    /// Lets a connection act, and does what follows from its state.
+    fn with_connection(&mut self, token: usize, act: impl FnOnce(&mut Connection, &mut Turn)) {
+        let (is_stopping, may_linger) = (self.is_stopping(), self.may_linger());
+        let Some(slot) = self.slots.get_mut(token) else { return };
         let mut turn = Turn {
             site: &mut self.site,
-            moment: self.moment,
             now: self.now,
-            preamble: &self.preamble,
+            timeouts: &self.setup.timeouts,
+            arena: &self.arena,
+            common: &self.common,
             parser: &mut self.parser,
             output: &mut self.output,
-            sends_until: self.now + SENDING_TIME,
+            sends_until: self.now.instant + SENDING_TIME,
             log: self.log.as_mut(),
-            is_stopping: self.ends.is_some(),
+            jobs: &mut self.jobs,
+            is_stopping,
+            may_linger,
         };
-        let Some(slot) = self.slots.get_mut(token) else { return };
-        act(&mut slot.connection, &mut turn, &self.arena);
-        if slot.connection.closed().is_some() {
-            return self.remove(token);
+        act(&mut slot.connection, &mut turn);
+        if let Some(reason) = slot.connection.closed() {
+            return self.remove(token, reason);
         }
-        if slot.watched.is_none() && slot.connection.is_idle() && self.ends.is_none() {
+        if slot.watched.is_none() && slot.connection.is_idle() && !is_stopping {
             let workers = Arc::clone(&self.setup.workers);
             if let Some(peer) = workers.less_busy(self.setup.index) {
                 return self.give_away(token, peer);
             }
         }
+        self.hand_over_jobs(token);
         self.update_interest(token);
     }
 
@@ -356,55 +358,57 @@ impl Worker {
         match peer.give(self.slots.remove(token).connection.into_incoming()) {
             Ok(()) => self.count_connections(),
             Err(incoming) => {
-                let token = self.slots.insert(Slot::new(Connection::from_incoming(incoming, self.now)));
+                let connection = Connection::from_incoming(incoming, self.now.instant);
+                let token = self.slots.insert(Slot::new(connection));
                 self.update_interest(token);
             }
         }
     }
 
-    /// Makes epoll and the timers fit the state.
+    /// Hands over the jobs that a connection has begun to wait for.
+    fn hand_over_jobs(&mut self, token: usize) {
+        for job in self.jobs.drain(..) {
+            let (workers, index) = (Arc::clone(&self.setup.workers), self.setup.index);
+            let asked: Weak<Job> = Arc::downgrade(&job);
+            self.setup.blocking.run(&job, move |outcome| {
+                workers.peer(index).finish(Finished { token, job: asked, outcome });
+            });
+        }
+    }
+
+    /// Makes epoll and the timers fit the state of a connection.
     fn update_interest(&mut self, token: usize) {
         let Some(slot) = self.slots.get_mut(token) else { return };
         let interest = slot.connection.interest();
         if slot.watched != Some(interest) {
-            let socket = slot.connection.socket().as_fd();
+            let descriptor = slot.connection.transport().as_fd();
             let result = match slot.watched {
-                None => self.epoll.add(socket, token as u64, interest),
-                Some(_) => self.epoll.modify(socket, token as u64, interest),
+                None => self.epoll.add(descriptor, token as u64, interest),
+                Some(_) => self.epoll.modify(descriptor, token as u64, interest),
             };
             if let Err(error) = result {
                 log::warn!("a connection is closed because it cannot be watched: {error}");
-                return self.break_off(token, &error);
+                let reason = CloseReason::Broken(error.kind());
+                return self.with_connection(token, |connection, turn| connection.abort(reason, turn));
             }
             slot.watched = Some(interest);
         }
-        if slot.fetching.is_none()
-            && let Some(cold) = slot.connection.cold().map(Arc::new)
+        if let Some(next_look) = slot.connection.next_look(&self.setup.timeouts)
+            && slot.look.is_none_or(|look| next_look < look)
         {
-            let (workers, index) = (Arc::clone(&self.setup.workers), self.setup.index);
-            let asked = Arc::downgrade(&cold);
-            self.setup.disk.fetch(&cold, move || workers.peer(index).tell_fetched(token, asked));
-            slot.fetching = Some(cold);
-        }
-        if let Some(deadline) = slot.connection.deadline(&self.setup.timeouts)
-            && slot.look.is_none_or(|look| deadline < look)
-        {
-            slot.look = Some(self.timers.add(token as u32, deadline));
+            slot.look = Some(self.timers.add(token as u32, next_look));
         }
     }
 
-    /// Ends a connection that cannot go on for want of something in the server.
-    fn break_off(&mut self, token: usize, error: &io::Error) {
-        self.with_connection(token, |connection, turn, _| {
-            connection.close(Reason::Broken(error.kind()), turn)
-        });
-    }
-
-    fn remove(&mut self, token: usize) {
+    fn remove(&mut self, token: usize, reason: CloseReason) {
         let connection = self.slots.remove(token).connection;
         if connection.is_admitted() {
             self.setup.limits.release(connection.client());
+        } else {
+            self.refused -= 1;
         }
+        self.jobs.clear();
+        self.setup.workers.peer(self.setup.index).closed().add(reason);
         self.count_connections();
     }
 
@@ -412,39 +416,38 @@ impl Worker {
         self.setup.workers.peer(self.setup.index).set_connections(self.slots.len());
     }
 
-    /// Looks at the connections whose time may be over.
-    fn expire(&mut self, due: &mut Vec<u32>) {
-        self.timers.take_due(self.now, due);
+    /// Checks the connections whose time may be over.
+    fn check_times(&mut self, due: &mut Vec<u32>) {
+        self.timers.take_due(self.now.instant, due);
         for token in due.drain(..) {
             let token = token as usize;
             let Some(slot) = self.slots.get_mut(token) else { continue };
-            // A hint of an earlier connection with the same number comes before the look that is due.
-            if slot.look.is_none_or(|look| look > self.now) {
+            // A hint of an earlier connection with the same token comes before the look that is due.
+            if slot.look.is_none_or(|look| look > self.now.instant) {
                 continue;
             }
             slot.look = None;
-            let timeouts = self.setup.timeouts;
-            match slot.connection.deadline(&timeouts) {
-                Some(deadline) if deadline <= self.now => {
-                    self.with_connection(token, |connection, turn, _| connection.expire(&timeouts, turn))
-                }
-                _ => self.update_interest(token),
-            }
+            self.with_connection(token, Connection::check_time);
         }
     }
 
-    fn close_where(&mut self, condition: impl Fn(&Connection) -> bool) {
+    fn close_where(
+        &mut self,
+        condition: impl Fn(&Connection) -> bool,
+        close: impl Fn(&mut Connection, &mut Turn),
+    ) {
         let chosen = self.slots.iter().filter(|(_, slot)| condition(&slot.connection));
         let tokens: Vec<usize> = chosen.map(|(token, _)| token).collect();
         for token in tokens {
-            self.with_connection(token, |connection, turn, _| connection.close(Reason::Stopped, turn));
+            self.with_connection(token, &close);
         }
     }
 
-    /// Whether nothing is left to do; at the end of the grace it is made so.
+    /// Whether the server stops and nothing is left to do; at the end of the grace it is made so.
     fn has_finished(&mut self) -> bool {
-        if self.ends.is_some_and(|end| end <= self.now) {
-            self.close_where(|_| true);
+        let Phase::Stopping { ends, .. } = self.phase else { return false };
+        if ends <= self.now.instant {
+            self.close_where(|_| true, |connection, turn| connection.abort(CloseReason::Stopped, turn));
             if let Some(log) = &mut self.log {
                 log.flush();
             }

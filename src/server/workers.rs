@@ -1,29 +1,40 @@
-//! The workers as they see one another: who is how busy, and what one gives to another.
+//! The workers as they see one another: how busy each is, and what one hands over to another.
 //!
-//! Nothing here is touched on the way of a request, but for one counter of the worker's own.
+//! On the way of a request nothing here is touched but counters of the worker's own.
 
 use std::io;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
 
-use crate::site::cold::Cold;
-use crate::sys::socket::Socket;
+use super::close_reason::CloseCounts;
+use super::transport::Transport;
+use crate::site::pending::{Job, Outcome};
 use crate::sys::waker::Waker;
 
-/// How many connections more than another a worker may have before it gives new ones away.
+/// A worker hands new connections over to another one that has more than so many fewer.
 const IMBALANCE: usize = 1;
 
 /// A connection on its way to a worker.
 pub(super) struct Incoming {
-    /// The socket.
-    pub socket: Socket,
-    /// Whose it is.
-    pub client: IpAddr,
-    /// Whether it has been let in.
-    pub is_inside: bool,
-    /// How many workers had no room for it.
-    pub asked: usize,
+    pub(super) transport: Transport,
+    /// The client's address.
+    pub(super) client: IpAddr,
+    /// Whether it is counted within the limits.
+    pub(super) is_admitted: bool,
+    /// Bytes that its socket has accepted.
+    pub(super) sent: u64,
+    /// Workers that had no room for it.
+    pub(super) asked: usize,
+}
+
+/// A job that was done for a connection of a worker.
+pub(super) struct Finished {
+    /// The connection, by its number.
+    pub(super) token: usize,
+    /// The job, which the connection owns: when it is gone, the number may be another connection's.
+    pub(super) job: Weak<Job>,
+    pub(super) outcome: Outcome,
 }
 
 /// All workers.
@@ -38,25 +49,30 @@ pub(super) struct Peer {
     connections: AtomicUsize,
     /// Connections that others have given to it; `None` once it takes no more.
     given: Mutex<Option<Vec<Incoming>>>,
-    /// Connections of its own for which something was fetched, and what.
-    fetched: Mutex<Vec<(usize, Weak<Cold>)>>,
+    finished: Mutex<Vec<Finished>>,
+    closed: CloseCounts,
 }
 
 impl Workers {
-    /// A workers of so many workers.
+    /// So many workers.
     ///
     /// # Errors
-    /// The system's, when there are too many descriptors.
+    /// Descriptors are short.
     pub(super) fn new(count: usize) -> io::Result<Workers> {
-        let peer = || {
-            let (given, fetched) = (Mutex::new(Some(Vec::new())), Mutex::default());
-            Ok(Peer { waker: Waker::new()?, connections: AtomicUsize::new(0), given, fetched })
+        let peer = |_| {
+            Ok(Peer {
+                waker: Waker::new()?,
+                connections: AtomicUsize::new(0),
+                given: Mutex::new(Some(Vec::new())),
+                finished: Mutex::default(),
+                closed: CloseCounts::default(),
+            })
         };
-        let peers = (0..count).map(|_| peer()).collect::<io::Result<Vec<Peer>>>()?;
+        let peers = (0..count).map(peer).collect::<io::Result<Vec<Peer>>>()?;
         Ok(Workers { peers, is_stopping: AtomicBool::new(false) })
     }
 
-    /// How many workers there are.
+    /// The number of workers.
     pub(super) fn size(&self) -> usize {
         self.peers.len()
     }
@@ -79,18 +95,29 @@ impl Workers {
         }
     }
 
-    /// Whom a new connection of worker `index` should go to instead, if anybody.
+    /// The worker that a new connection of worker `index` should go to instead, if any.
     pub(super) fn less_busy(&self, index: usize) -> Option<&Peer> {
+        // Relaxed: the counts are hints.
         let load = |peer: &Peer| peer.connections.load(Ordering::Relaxed);
         let least = self.peers.iter().min_by_key(|peer| load(peer))?;
         (load(least) + IMBALANCE < load(&self.peers[index])).then_some(least)
     }
+
+    /// The closed connections of all workers by reason, as words.
+    pub(super) fn closed(&self) -> String {
+        CloseCounts::sums(self.peers.iter().map(|peer| &peer.closed))
+    }
 }
 
 impl Peer {
-    /// What rings when something was given or told, or the workers stops.
+    /// Wakes it when something was given to it or finished for it, or the workers stop.
     pub(super) fn waker(&self) -> &Waker {
         &self.waker
+    }
+
+    /// The count of its closed connections, which it alone adds to.
+    pub(super) fn closed(&self) -> &CloseCounts {
+        &self.closed
     }
 
     /// Lets the others know how many connections it has.
@@ -98,12 +125,13 @@ impl Peer {
         self.connections.store(count, Ordering::Relaxed);
     }
 
-    /// What was given to it since it last asked.
+    /// Takes the connections that were given to it.
     pub(super) fn take_given(&self) -> Vec<Incoming> {
         lock(&self.given).as_mut().map(std::mem::take).unwrap_or_default()
     }
 
-    /// Takes no more, unless something is there that is to be taken first. Returns whether it is so.
+    /// Refuses further connections and returns true; returns false, and refuses nothing, while one is still waiting
+    /// to be taken.
     pub(super) fn stop_taking(&self) -> bool {
         let mut given = lock(&self.given);
         if given.as_ref().is_some_and(|given| !given.is_empty()) {
@@ -113,15 +141,12 @@ impl Peer {
         true
     }
 
-    /// The connections for which something was fetched since it last asked, and what.
-    pub(super) fn take_fetched(&self) -> Vec<(usize, Weak<Cold>)> {
-        std::mem::take(&mut lock(&self.fetched))
+    /// Takes the jobs that were finished for it.
+    pub(super) fn take_finished(&self) -> Vec<Finished> {
+        std::mem::take(&mut lock(&self.finished))
     }
 
-    /// Gives it a connection, and gets it back when it has finished already.
-    ///
-    /// # Errors
-    /// The connection.
+    /// Gives it a connection, and returns it when this worker takes no more.
     pub(super) fn give(&self, incoming: Incoming) -> Result<(), Incoming> {
         match &mut *lock(&self.given) {
             Some(given) => given.push(incoming),
@@ -132,13 +157,48 @@ impl Peer {
         Ok(())
     }
 
-    /// Tells it that something was fetched for one of its connections.
-    pub(super) fn tell_fetched(&self, token: usize, cold: Weak<Cold>) {
-        lock(&self.fetched).push((token, cold));
+    /// Gives it the outcome of a job.
+    pub(super) fn finish(&self, finished: Finished) {
+        lock(&self.finished).push(finished);
         self.waker.wake();
     }
 }
 
 fn lock<T>(queue: &Mutex<T>) -> MutexGuard<'_, T> {
     queue.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::socket::Socket;
+
+    fn incoming() -> Incoming {
+        let (socket, _) = Socket::pair().unwrap();
+        let client = IpAddr::from([127, 0, 0, 1]);
+        Incoming { transport: Transport::Plain(socket), client, is_admitted: true, sent: 0, asked: 0 }
+    }
+
+    #[test]
+    fn a_connection_goes_to_the_worker_that_has_the_fewest() {
+        let workers = Workers::new(2).unwrap();
+        for (own, other, expected) in
+            [(0, 0, false), (1, 0, false), (2, 0, true), (3, 2, false), (4, 2, true)]
+        {
+            workers.peer(0).set_connections(own);
+            workers.peer(1).set_connections(other);
+            assert_eq!(workers.less_busy(0).is_some(), expected, "{own} and {other}");
+        }
+    }
+
+    #[test]
+    fn a_worker_that_has_stopped_takes_nothing_and_loses_nothing() {
+        let workers = Workers::new(1).unwrap();
+        let peer = workers.peer(0);
+        assert!(peer.give(incoming()).is_ok());
+        assert!(!peer.stop_taking(), "one is waiting");
+        assert_eq!(peer.take_given().len(), 1);
+        assert!(peer.stop_taking());
+        assert!(peer.give(incoming()).is_err());
+    }
 }

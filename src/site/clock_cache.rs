@@ -4,10 +4,10 @@
 //! is spared once, who was not makes room. A hit costs a bit, and a scan passes without harm.
 
 use std::collections::HashMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
 struct Slot<V> {
-    key: Rc<[u8]>,
+    key: Arc<[u8]>,
     value: V,
     weight: usize,
     was_used: bool,
@@ -16,7 +16,7 @@ struct Slot<V> {
 /// The map. Weights are bytes, or whatever else the capacity is counted in.
 pub(super) struct ClockCache<V> {
     slots: Vec<Slot<V>>,
-    by_key: HashMap<Rc<[u8]>, usize>,
+    by_key: HashMap<Arc<[u8]>, usize>,
     hand: usize,
     weight: usize,
     capacity: usize,
@@ -44,8 +44,8 @@ impl<V> ClockCache<V> {
         while self.weight + weight > self.capacity {
             self.evict();
         }
-        let key: Rc<[u8]> = key.into();
-        self.by_key.insert(Rc::clone(&key), self.slots.len());
+        let key: Arc<[u8]> = key.into();
+        self.by_key.insert(Arc::clone(&key), self.slots.len());
         self.slots.push(Slot { key, value, weight, was_used: false });
         self.weight += weight;
     }
@@ -76,7 +76,7 @@ impl<V> ClockCache<V> {
         self.by_key.remove(&slot.key);
         self.weight -= slot.weight;
         if let Some(moved) = self.slots.get(index) {
-            self.by_key.insert(Rc::clone(&moved.key), index);
+            self.by_key.insert(Arc::clone(&moved.key), index);
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use std::rc::Rc;
 
-use super::file::{Content, Representation};
+use super::representation::{Content, Representation};
+use crate::http::request::ALLOWED;
 use crate::http::status::Status;
 
 /// The pages of all statuses, rendered once.
@@ -37,31 +38,32 @@ pub(crate) fn render(status: Status, fields: &[(&str, &[u8])]) -> Representation
     );
     let mut metadata: Vec<(&str, &[u8])> = fields.to_vec();
     match status {
-        Status::MethodNotAllowed => metadata.push(("Allow", b"GET, HEAD")),
+        Status::MethodNotAllowed => metadata.push(("Allow", ALLOWED.as_bytes())),
         Status::ServiceUnavailable => metadata.push(("Retry-After", b"1")),
         _ => {}
     }
-    let content = Content::Memory(html.into_bytes());
+    let content = Content::Memory(html.into_bytes().into());
     Representation::new(&[("Cache-Control", b"no-cache")], &metadata, "text/html", content)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::site::representation::FieldSet;
 
     #[test]
     fn a_page_says_its_status_and_length() {
         for &status in Status::ALL {
             let page = ErrorPages::rendered().page(status);
-            let Content::Memory(html) = &page.content else { panic!("a page is in memory") };
+            let Content::Memory(html) = page.content() else { panic!("a page is in memory") };
             let html = String::from_utf8_lossy(html);
             assert!(
                 html.contains(&format!("<title>{} {}</title>", status.code(), status.reason())),
                 "{html}"
             );
-            let fields = String::from_utf8_lossy(page.fields()).into_owned();
+            let fields = String::from_utf8_lossy(page.lines(FieldSet::All)).into_owned();
             assert!(fields.contains(&format!("Content-Length: {}\r\n", html.len())), "{fields}");
-            assert_eq!(fields.contains("Allow: GET, HEAD\r\n"), status == Status::MethodNotAllowed);
+            assert_eq!(fields.contains("Allow: GET, HEAD, OPTIONS\r\n"), status == Status::MethodNotAllowed);
         }
     }
 }

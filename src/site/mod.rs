@@ -1,189 +1,124 @@
-//! Which file answers: a request goes in, a response comes out.
+//! The representation that answers: a request goes in, a response comes out.
 //!
-//! [`Site::answer`] is the sentence *method, target, file, coding, preconditions, range, response*; each
-//! word is a file. Nothing here knows of sockets.
+//! [`Site::answer`] is the sentence *method, target, file, coding, preconditions, range, response*; each word is a
+//! file. Nothing here knows of sockets.
 
-pub(crate) mod cache;
+mod cache;
 mod clock_cache;
-pub(crate) mod cold;
-pub(crate) mod error_page;
-pub(crate) mod file;
-pub(crate) mod open_file;
+mod entity_tag;
+mod error_page;
+mod found;
+mod freshness;
+mod load;
+mod names;
+pub(crate) mod now;
+pub(crate) mod pending;
+pub(crate) mod representation;
+pub(crate) mod residency;
 pub(crate) mod resolve;
+mod resource;
+pub(crate) mod response;
+pub(crate) mod shared;
 
 use std::rc::Rc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
 
 use crate::config::Files;
-use crate::http::encoding;
 use crate::http::field::Name;
-use crate::http::multipart::Multipart;
-use crate::http::preconditions::{self, Outcome};
-use crate::http::range::{self, Selection};
-use crate::http::request::{Method, Request};
+use crate::http::media_type;
+use crate::http::request::{self, Method, Request};
 use crate::http::status::Status;
-use crate::http::target::Target;
-use crate::sys::file::Metadata;
-use cache::{Cache, Resource, Unready};
-use cold::{Cold, Fetched};
+use crate::http::target::{self, Target};
+use cache::Cache;
 use error_page::ErrorPages;
-use file::{Representation, Variant};
+use load::Stop;
+use now::Now;
+use pending::{Job, Pending};
+use representation::{Content, Representation};
 use resolve::Root;
+use resource::Resource;
+use response::Response;
+use shared::Shared;
 
-/// What one worker may keep ready.
+/// The part of the site that one worker may keep ready.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CacheShare {
     /// Bytes in memory.
-    pub bytes: usize,
+    pub(crate) bytes: usize,
     /// Open files.
-    pub descriptors: usize,
+    pub(crate) descriptors: usize,
 }
 
-/// A turn of the loop, and when it is.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Now {
-    /// Counts the turns: all requests of one turn had arrived before it looked at any file.
-    pub turn: u64,
-    /// Time of day.
-    pub now: SystemTime,
-}
-
-impl Now {
-    /// Two changes of a file closer than this may bear the same time: a tick of the slowest kernel clock
-    /// (10 ms), twice.
-    const TICK: Duration = Duration::from_millis(20);
-    /// The same on file systems that keep whole seconds; FAT keeps two.
-    const COARSE_TICK: Duration = Duration::from_secs(3);
-
-    /// Seconds since 1970.
-    pub(crate) fn seconds(&self) -> u64 {
-        self.since_1970().as_secs()
-    }
-
-    /// Nanoseconds since 1970.
-    pub(crate) fn nanoseconds(&self) -> u128 {
-        self.since_1970().as_nanos()
-    }
-
-    fn since_1970(&self) -> Duration {
-        self.now.duration_since(UNIX_EPOCH).unwrap_or_default()
-    }
-
-    /// Whether the file was changed so long ago that a further change bears another time.
-    pub(crate) fn is_settled(&self, metadata: &Metadata) -> bool {
-        let changed = metadata.changed;
-        let tick = if changed.nanoseconds == 0 { Now::COARSE_TICK } else { Now::TICK };
-        let changed = Duration::new(u64::try_from(changed.seconds).unwrap_or(0), changed.nanoseconds);
-        self.since_1970().checked_sub(changed).is_some_and(|age| age > tick)
-    }
-}
-
-/// Which part of a representation a response carries.
+/// The answer to a request.
 #[derive(Debug)]
-pub(crate) enum Part {
-    /// All of it.
-    Whole,
-    /// Nothing: the client has it (304).
-    Nothing,
-    /// One range.
-    One(std::ops::Range<u64>),
-    /// Several ranges.
-    Several(Multipart),
-}
-
-/// A response, ready to be rendered and sent.
-#[derive(Debug)]
-pub(crate) struct Response {
-    /// How it went.
-    pub status: Status,
-    /// Fields and content.
-    pub representation: Rc<Representation>,
-    /// The part of it that is meant.
-    pub part: Part,
-    /// False for HEAD: the head is the same, the content is left out.
-    pub with_content: bool,
+pub(crate) enum Answer {
+    /// The response.
+    Ready(Response),
+    /// A job that is to be done first.
+    Wait(Job),
 }
 
 /// A site: the files beneath a root, as one worker knows them.
 pub(crate) struct Site {
     cache: Cache,
     errors: ErrorPages,
+    /// The fields of a response to OPTIONS.
+    options: Rc<Representation>,
 }
 
 impl Site {
-    /// The site beneath `root`.
-    pub(crate) fn new(root: Root, files: &Files, share: CacheShare) -> Site {
-        Site { cache: Cache::new(root, files, share), errors: ErrorPages::rendered() }
+    /// The site beneath `root`, of which this worker may keep its `share`.
+    pub(crate) fn new(root: Root, files: &Files, share: CacheShare, shared: Arc<Shared>) -> Site {
+        let allow = [("Allow", request::ALLOWED.as_bytes())];
+        let options = Representation::new(&allow, &[], media_type::UNKNOWN, Content::Memory(Arc::new([])));
+        let cache = Cache::new(root, files, share, shared);
+        Site { cache, errors: ErrorPages::rendered(), options: Rc::new(options) }
     }
 
-    /// The response to a request, for which a thread has fetched something before.
-    ///
-    /// # Errors
-    /// What has to be fetched before there is one.
-    pub(crate) fn answer(
-        &mut self,
-        request: &Request,
-        now: &Now,
-        fetched: Fetched,
-    ) -> Result<Response, Cold> {
-        let response = match self.respond(request, now, fetched) {
+    /// The answer to a request, for which the `pending` jobs were done.
+    pub(crate) fn answer(&mut self, request: &Request, now: &Now, pending: &Pending) -> Answer {
+        let response = match self.respond(request, now, pending) {
             Ok(response) => response,
-            Err(Unready::Refused(status)) => self.refuse(status),
-            Err(Unready::Cold(cold)) => return Err(cold),
+            Err(Stop::Refused(status)) => self.refuse(status),
+            Err(Stop::Wait(job)) => return Answer::Wait(job),
         };
-        Ok(Response { with_content: request.method != Method::Head, ..response })
+        Answer::Ready(if request.method == Method::Head { response.without_content() } else { response })
     }
 
-    /// The response to what is not even a request.
+    /// The response to a request that is refused unseen.
     pub(crate) fn refuse(&self, status: Status) -> Response {
-        Response { status, representation: self.errors.page(status), part: Part::Whole, with_content: true }
+        Response::whole(status, self.errors.page(status))
     }
 
-    fn respond(&mut self, request: &Request, now: &Now, fetched: Fetched) -> Result<Response, Unready> {
-        check_method(request).and_then(|()| check_expectation(request)).map_err(Unready::Refused)?;
-        let target = Target::parse(request.target).map_err(|error| Unready::Refused(error.status()))?;
+    /// The methods that any path allows (RFC 9110 section 9.3.7).
+    fn options(&self) -> Response {
+        Response::fields_alone(Status::NoContent, Rc::clone(&self.options))
+    }
+
+    fn respond(&mut self, request: &Request, now: &Now, pending: &Pending) -> Result<Response, Stop> {
+        check_method(request).and_then(|()| check_expectation(request)).map_err(Stop::Refused)?;
+        if request.method == Method::Options && request.target == b"*" {
+            return Ok(self.options());
+        }
+        let target = Target::parse(request.target).map_err(|error| Stop::Refused(error.status()))?;
+        if request.method == Method::Options {
+            return Ok(self.options());
+        }
         if resolve::is_hidden(&target.path) {
-            return Err(Unready::Refused(Status::NotFound));
+            return Err(Stop::Refused(Status::NotFound));
         }
-        let resource = self.cache.find(&target.path, now, fetched)?;
-        let variants = match &*resource {
-            Resource::File(variants) => variants,
-            Resource::Directory(location) => return Ok(redirect(location, target.query)),
-            Resource::Missing => return Err(Unready::Refused(Status::NotFound)),
-        };
-        let Some(variant) = select_variant(request, variants) else {
-            return Ok(refuse_variants(Status::NotAcceptable, variants, &[]));
-        };
-        match preconditions::evaluate(request, &variant.validators()) {
-            Outcome::Proceed => {}
-            Outcome::NotModified => return Ok(success(Status::NotModified, variant, Part::Nothing)),
-            Outcome::Failed => return Ok(refuse_variants(Status::PreconditionFailed, variants, &[])),
+        let resource = self.cache.find(&target.path, now, pending)?;
+        match &*resource {
+            Resource::File(variants) => Ok(found::respond(request, variants, now)),
+            Resource::Redirect(location) => Ok(redirect(location, target.query)),
+            Resource::Missing => Err(Stop::Refused(Status::NotFound)),
         }
-        let length = variant.representation.content.length();
-        Ok(match range::select(request, &variant.validators(), length) {
-            Selection::Whole => success(Status::Ok, variant, Part::Whole),
-            Selection::One(range) => success(Status::PartialContent, variant, Part::One(range)),
-            // Where a coding stands beside several parts, its place is understood in two ways: in the head
-            // of the response, or in each part. Nobody asks for it, and a range may always be ignored.
-            Selection::Several(_) if variant.coding != encoding::Coding::Identity => {
-                success(Status::Ok, variant, Part::Whole)
-            }
-            Selection::Several(ranges) => {
-                let parts = Multipart::new(&variant.boundary(now), variant.media_type, ranges, length);
-                success(Status::PartialContent, variant, Part::Several(parts))
-            }
-            Selection::Unsatisfiable => {
-                let content_range = range::unsatisfied_range(length);
-                let fields = [("Content-Range", content_range.as_bytes())];
-                refuse_variants(Status::RangeNotSatisfiable, variants, &fields)
-            }
-        })
     }
 }
 
 fn check_method(request: &Request) -> Result<(), Status> {
     match request.method {
-        Method::Get | Method::Head => Ok(()),
+        Method::Get | Method::Head | Method::Options => Ok(()),
         Method::Unknown => Err(Status::NotImplemented),
         _ => Err(Status::MethodNotAllowed),
     }
@@ -199,59 +134,12 @@ fn check_expectation(request: &Request) -> Result<(), Status> {
     }
 }
 
-fn select_variant<'a>(request: &Request, variants: &'a [Variant]) -> Option<&'a Variant> {
-    let available = variants.iter().map(|variant| (variant.coding, variant.representation.content.length()));
-    let coding = encoding::choose(request.values(Name::AcceptEncoding), available)?;
-    variants.iter().find(|variant| variant.coding == coding)
-}
-
-fn success(status: Status, variant: &Variant, part: Part) -> Response {
-    Response { status, representation: Rc::clone(&variant.representation), part, with_content: true }
-}
-
-/// A refusal that another Accept-Encoding could have turned, where there is more than one coding.
-fn refuse_variants(status: Status, variants: &[Variant], fields: &[(&str, &[u8])]) -> Response {
-    let mut fields = fields.to_vec();
-    if variants.len() > 1 || status == Status::NotAcceptable {
-        fields.push(("Vary", b"Accept-Encoding"));
-    }
-    let representation = Rc::new(error_page::render(status, &fields));
-    Response { status, representation, part: Part::Whole, with_content: true }
-}
-
 fn redirect(location: &[u8], query: Option<&[u8]>) -> Response {
     let mut location = location.to_vec();
     if let Some(query) = query {
         location.push(b'?');
-        location.extend_from_slice(query);
+        target::encode_query(query, &mut location);
     }
     let status = Status::MovedPermanently;
-    let representation = Rc::new(error_page::render(status, &[("Location", &location)]));
-    Response { status, representation, part: Part::Whole, with_content: true }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sys::file::{Kind, Timestamp};
-
-    #[test]
-    fn a_change_is_settled_once_no_other_can_bear_its_time() {
-        let second = 1_000_000_000u64;
-        for (changed, now_nanoseconds, expected) in [
-            ((1, 5_000_000), second + 5_000_000, false),
-            ((1, 5_000_000), second + 25_000_000, false),
-            ((1, 5_000_000), second + 25_000_001, true),
-            ((1, 0), 4 * second, false), // whole seconds: a coarse clock
-            ((1, 0), 4 * second + 1, true),
-            ((9, 1), 2 * second, false), // the clock was set back
-        ] {
-            let (seconds, nanoseconds) = changed;
-            let changed = Timestamp { seconds, nanoseconds };
-            let metadata =
-                Metadata { kind: Kind::Regular, device: 0, inode: 0, size: 0, modified: changed, changed };
-            let now = Now { turn: 0, now: UNIX_EPOCH + Duration::from_nanos(now_nanoseconds) };
-            assert_eq!(now.is_settled(&metadata), expected, "{changed:?} at {now_nanoseconds}");
-        }
-    }
+    Response::whole(status, Rc::new(error_page::render(status, &[("Location", &location)])))
 }

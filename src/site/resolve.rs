@@ -1,8 +1,8 @@
-//! A path -> what it names beneath the root. The only place that turns an `io::Error` into a status.
+//! A path -> the file that it names beneath the root. The only place that turns an `io::Error` into a status.
 //!
-//! A name is looked up twice: `stat` on the whole path tells what it is and whether it is still what a
-//! cache holds, and the opening goes beneath the root's own descriptor, where the kernel lets no symlink
-//! lead out. The root is found by its name each time: it may be a symlink that a deploy swaps.
+//! A name is looked up twice: `stat` on the whole path tells its kind and whether it is still what a cache holds,
+//! and the opening goes beneath the root's own descriptor, where the kernel lets no symlink lead out. The root is
+//! found by its name each time: it may be a symlink that a deploy swaps.
 
 use std::ffi::CString;
 use std::fs::File;
@@ -10,16 +10,71 @@ use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path as FilePath;
+use std::sync::Arc;
+use std::time::Instant;
 
 use crate::http::status::Status;
 use crate::http::target::Path;
 use crate::sys::file::{self, Metadata};
 use crate::sys::open::{self, Purpose};
+use crate::throttle::Throttle;
 
 /// The file that answers for its directory.
 const INDEX: &[u8] = b"index.html";
 /// The one hidden name that is served (RFC 8615).
 const WELL_KNOWN: &[u8] = b".well-known";
+
+/// The warning that a symlink leads outside.
+static OUTSIDE: Throttle = Throttle::new();
+
+/// The reason why a file cannot be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// Nothing has this name, or nothing that is a file.
+    Absent,
+    /// The file may not be read, or a symlink on the way leads outside of the root.
+    Forbidden,
+    /// Something is short, or another process holds a lease on the file: the next attempt may succeed.
+    Unavailable,
+    /// The file system failed.
+    Broken,
+}
+
+impl Refusal {
+    /// The status that says so.
+    pub(super) fn status(self) -> Status {
+        match self {
+            Refusal::Absent => Status::NotFound,
+            Refusal::Forbidden => Status::Forbidden,
+            Refusal::Unavailable => Status::ServiceUnavailable,
+            Refusal::Broken => Status::InternalServerError,
+        }
+    }
+
+    /// Whether it would be the same a moment later.
+    pub(super) fn is_lasting(self) -> bool {
+        matches!(self, Refusal::Absent | Refusal::Forbidden)
+    }
+}
+
+impl From<io::Error> for Refusal {
+    fn from(error: io::Error) -> Refusal {
+        match error.raw_os_error() {
+            // ENXIO: a socket, or a device without a driver. A FIFO opens, and is refused for its kind.
+            Some(
+                libc::ENOENT | libc::ENOTDIR | libc::ENAMETOOLONG | libc::ELOOP | libc::ENXIO | libc::ENODEV,
+            ) => Refusal::Absent,
+            Some(libc::EACCES | libc::EPERM | libc::EXDEV) => Refusal::Forbidden,
+            // EAGAIN: a write lease, as file servers take one for their own clients.
+            Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM | libc::EAGAIN) => Refusal::Unavailable,
+            _ => match error.kind() {
+                io::ErrorKind::NotFound => Refusal::Absent,
+                io::ErrorKind::CrossesDevices => Refusal::Forbidden,
+                _ => Refusal::Broken,
+            },
+        }
+    }
+}
 
 /// The document root, by name.
 #[derive(Clone, Debug)]
@@ -51,31 +106,32 @@ impl Root {
         Ok(CString::new([self.0.as_bytes(), b"/", relative, suffix.as_bytes()].concat())?)
     }
 
-    /// Opens a regular file beneath the root; never blocks.
-    ///
-    /// # Errors
-    /// The system's (see [`open::open_beneath`]); `NotFound` for what is no regular file.
-    pub(crate) fn open_file(&self, relative: &[u8], suffix: &str) -> io::Result<(File, Metadata)> {
+    /// Opens a regular file beneath the root by its name and a suffix of it; never blocks on the file itself.
+    pub(super) fn open_file(&self, relative: &[u8], suffix: &str) -> Result<(Arc<File>, Metadata), Refusal> {
         let opened = self.open(relative, suffix, Purpose::Read)?;
         let metadata = file::metadata(&opened)?;
         match metadata.kind {
-            file::Kind::Regular => Ok((opened, metadata)),
-            _ => Err(io::ErrorKind::NotFound.into()),
+            file::Kind::Regular => Ok((Arc::new(opened), metadata)),
+            _ => Err(Refusal::Absent),
         }
     }
 
-    /// Sees whether a name beneath the root is a directory.
-    ///
-    /// # Errors
-    /// As [`Root::open_file`].
-    pub(crate) fn see_directory(&self, relative: &[u8]) -> io::Result<()> {
+    /// Checks that a name beneath the root is a directory.
+    pub(super) fn check_directory(&self, relative: &[u8]) -> Result<(), Refusal> {
         self.open(relative, "", Purpose::Look).map(drop)
     }
 
-    fn open(&self, relative: &[u8], suffix: &str, purpose: Purpose) -> io::Result<File> {
+    fn open(&self, relative: &[u8], suffix: &str, purpose: Purpose) -> Result<File, Refusal> {
         let directory = open::open_directory(&self.0)?;
-        let name = CString::new([relative, suffix.as_bytes()].concat())?;
-        open::open_beneath(directory.as_fd(), &name, purpose)
+        let name = CString::new([relative, suffix.as_bytes()].concat()).map_err(io::Error::from)?;
+        open::open_beneath(directory.as_fd(), &name, purpose).map_err(|error| {
+            if let Some(reason) = error.get_ref()
+                && OUTSIDE.permits(Instant::now())
+            {
+                log::warn!("{} is refused: {reason}", name.to_bytes().escape_ascii());
+            }
+            error.into()
+        })
     }
 }
 
@@ -90,30 +146,6 @@ pub(crate) fn is_hidden(path: &Path) -> bool {
     let bytes = path.as_bytes();
     let has_hidden = bytes.starts_with(b".") || memchr::memmem::find(bytes, b"/.").is_some();
     has_hidden && path.segments().any(|segment| segment.starts_with(b".") && segment != WELL_KNOWN)
-}
-
-/// The answer to a file that cannot be had.
-pub(crate) fn refusal(error: &io::Error) -> Status {
-    match error.raw_os_error() {
-        _ if is_absence(error) => Status::NotFound,
-        Some(libc::EACCES | libc::EPERM | libc::EXDEV) => Status::Forbidden,
-        Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM) => Status::ServiceUnavailable,
-        _ => Status::InternalServerError,
-    }
-}
-
-/// Whether the error would be the same a moment later: the name is absent or refused. Otherwise something was
-/// short or broken.
-pub(crate) fn is_lasting(error: &io::Error) -> bool {
-    matches!(refusal(error), Status::NotFound | Status::Forbidden)
-}
-
-/// Whether the error says that nothing has this name: the kind of answer that may be remembered.
-pub(crate) fn is_absence(error: &io::Error) -> bool {
-    // ENXIO: a socket, or a device without a driver. A FIFO opens, and is refused for what it is.
-    let absences = [libc::ENOENT, libc::ENOTDIR, libc::ENAMETOOLONG, libc::ELOOP, libc::ENXIO, libc::ENODEV];
-    error.kind() == io::ErrorKind::NotFound
-        || error.raw_os_error().is_some_and(|code| absences.contains(&code))
 }
 
 #[cfg(test)]
@@ -157,10 +189,11 @@ mod tests {
             (libc::EACCES, Status::Forbidden, true),
             (libc::EXDEV, Status::Forbidden, true),
             (libc::EMFILE, Status::ServiceUnavailable, false),
+            (libc::EAGAIN, Status::ServiceUnavailable, false),
             (libc::EIO, Status::InternalServerError, false),
         ] {
-            let error = io::Error::from_raw_os_error(code);
-            assert_eq!((refusal(&error), is_lasting(&error)), (expected, lasts), "{code}");
+            let refusal = Refusal::from(io::Error::from_raw_os_error(code));
+            assert_eq!((refusal.status(), refusal.is_lasting()), (expected, lasts), "{code}");
         }
     }
 }

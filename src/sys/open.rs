@@ -1,6 +1,7 @@
 //! Opening by name: beneath a directory, or as far as the kernel has the name in memory (openat2(2)).
 
 use std::ffi::{CStr, CString};
+use std::fmt;
 use std::fs::File;
 use std::io;
 use std::mem::MaybeUninit;
@@ -52,17 +53,19 @@ impl Purpose {
 static BY_COMPONENTS: AtomicBool = AtomicBool::new(false);
 
 /// Opens a name beneath a directory. The kernel sees to it that no symlink, `..` or mount trick on the
-/// way leads out; symlinks that stay inside are followed. Where the kernel does not know `openat2`
-/// (before 5.6) or a container's profile forbids it, the path is walked name by name to the same end.
+/// way leads out; symlinks that stay inside are followed. The kernel takes every absolute symlink for a way out. Then,
+/// and where it does not know `openat2` (before 5.6) or a container's profile forbids it, the path is walked name by
+/// name, and an absolute symlink that leads beneath the directory is followed, too.
 ///
 /// # Errors
-/// `EXDEV` (`CrossesDevices`) for a way that leads out; otherwise the system's (openat2(2)).
+/// `CrossesDevices` for a way that leads out, with [`LeadsOutside`] as the reason; otherwise the system's (openat2(2)).
 pub(crate) fn open_beneath(directory: BorrowedFd, path: &CStr, purpose: Purpose) -> io::Result<File> {
     if !BY_COMPONENTS.load(Ordering::Relaxed) {
         match open_by_kernel(directory, path, purpose) {
             // Something was renamed somewhere while `..` was followed, and the kernel does not say whether it
             // matters. By hand it does not: what is opened stays where it is.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {}
             Err(error) if is_missing_or_forbidden(&error) => {
                 // A forbidden call fails for the directory itself too; a forbidden file does not.
                 if open_by_kernel(directory, c".", Purpose::Look)
@@ -110,18 +113,43 @@ fn open_with(
 /// Symlinks that one path may lead through, as in the kernel.
 const MAX_SYMLINKS: usize = 40;
 
-/// `openat2(RESOLVE_BENEATH)` by hand: every name is opened without following, and a symlink's target is
-/// walked in its place. `..` goes back along the directories that were opened, which nobody can move
-/// under our feet.
+/// A symlink that leads outside of the directory beneath which it was to be opened.
+#[derive(Debug)]
+pub(crate) struct LeadsOutside {
+    link: Vec<u8>,
+    target: Vec<u8>,
+}
+
+impl fmt::Display for LeadsOutside {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        let (link, target) = (self.link.escape_ascii(), self.target.escape_ascii());
+        write!(formatter, "the symlink {link} leads outside, to {target}")
+    }
+}
+
+impl std::error::Error for LeadsOutside {}
+
+impl From<LeadsOutside> for io::Error {
+    fn from(outside: LeadsOutside) -> io::Error {
+        io::Error::new(io::ErrorKind::CrossesDevices, outside)
+    }
+}
+
+/// `openat2(RESOLVE_BENEATH)` by hand, but for absolute symlinks: every name is opened without following, and a
+/// symlink's target is walked in its place. `..` goes back along the directories that were opened, which nobody can
+/// move under our feet.
 fn open_by_components(directory: BorrowedFd, path: &CStr, purpose: Purpose) -> io::Result<File> {
     let mut opened: Vec<OwnedFd> = Vec::new();
     let mut ahead: Vec<Vec<u8>> = components(path.to_bytes())?;
     let mut symlinks = 0;
+    let mut last_link = LeadsOutside { link: b"..".to_vec(), target: path.to_bytes().to_vec() };
     while let Some(name) = ahead.pop() {
         match name.as_slice() {
             b"" | b"." => continue,
             b".." => {
-                opened.pop().ok_or(io::Error::from_raw_os_error(libc::EXDEV))?;
+                if opened.pop().is_none() {
+                    return Err(last_link.into());
+                }
                 continue;
             }
             _ => {}
@@ -139,7 +167,15 @@ fn open_by_components(directory: BorrowedFd, path: &CStr, purpose: Purpose) -> i
                 if symlinks > MAX_SYMLINKS {
                     return Err(io::Error::from_raw_os_error(libc::ELOOP));
                 }
-                ahead.append(&mut components(&target)?);
+                last_link = LeadsOutside { link: name.into_bytes(), target };
+                let target = last_link.target.as_slice();
+                if target.starts_with(b"/") {
+                    let Some(rest) = rest_beneath(directory, target)? else { return Err(last_link.into()) };
+                    opened.clear();
+                    ahead.append(&mut components(rest)?);
+                } else {
+                    ahead.append(&mut components(target)?);
+                }
             }
             Err(error) => return Err(error),
         }
@@ -147,6 +183,25 @@ fn open_by_components(directory: BorrowedFd, path: &CStr, purpose: Purpose) -> i
     // The way ended in `.` or `..`: at a directory.
     let here = opened.last().map_or(directory, |directory| directory.as_fd());
     open_at(Some(here), c".", purpose.flags()).map(File::from)
+}
+
+/// The rest of an absolute path after the longest part of it that is this directory, by any name; `None` where no part
+/// is. The rest is walked from the directory itself, so it does not matter if the names before it change.
+fn rest_beneath<'a>(directory: BorrowedFd, path: &'a [u8]) -> io::Result<Option<&'a [u8]>> {
+    let identity = |metadata: Metadata| (metadata.device, metadata.inode);
+    let wanted = identity(metadata(directory)?);
+    let mut rest = None;
+    for end in (1..=path.len()).filter(|&end| end == path.len() || path[end] == b'/') {
+        match stat(&CString::new(&path[..end])?) {
+            Ok(found) if identity(found) == wanted => rest = Some(&path[end..]),
+            Ok(_) => {}
+            Err(_) => break,
+        }
+    }
+    Ok(rest.map(|rest| match rest.iter().position(|&byte| byte != b'/') {
+        Some(start) => &rest[start..],
+        None => b".",
+    }))
 }
 
 /// The names of a relative path, the last one first; a closing slash asks for a directory, like `.`.
@@ -176,17 +231,15 @@ fn read_link_at(directory: BorrowedFd, name: &CStr) -> io::Result<Vec<u8>> {
     Ok(target)
 }
 
-/// [`stat`], but only if the kernel has the name in memory: it never waits for a local disk. Where the kernel
-/// does not know how to (before 5.12, or forbidden by a container's profile), and where descriptors are short,
-/// it is just [`stat`].
-///
-/// # Errors
-/// `WouldBlock` when a disk is needed; otherwise as [`stat`].
-pub(crate) fn stat_if_cached(path: &CStr) -> io::Result<Metadata> {
+/// [`stat`], but only if the kernel has the name in memory: it never waits for a local disk. `None` where a disk is
+/// needed. Where the kernel does not know how to (before 5.12, or forbidden by a container's profile), and where
+/// descriptors are short, it is just [`stat`].
+pub(crate) fn stat_if_cached(path: &CStr) -> io::Result<Option<Metadata>> {
     const UNABLE: [i32; 5] = [libc::EINVAL, libc::ENOSYS, libc::EPERM, libc::EMFILE, libc::ENFILE];
     match open_with(None, path, libc::O_PATH, libc::RESOLVE_CACHED) {
-        Ok(found) => metadata(found),
-        Err(error) if error.raw_os_error().is_some_and(|code| UNABLE.contains(&code)) => stat(path),
+        Ok(found) => metadata(found).map(Some),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+        Err(error) if error.raw_os_error().is_some_and(|code| UNABLE.contains(&code)) => stat(path).map(Some),
         Err(error) => Err(error),
     }
 }
@@ -254,10 +307,59 @@ mod tests {
                     let mut text = String::new();
                     file.read_to_string(&mut text).map(|_| text)
                 });
-                let found = found.map_err(|error| error.raw_os_error().unwrap());
+                let found = found.map_err(|error| error.raw_os_error().unwrap_or(libc::EXDEV));
                 assert_eq!(found.as_deref(), expected.as_deref(), "{path:?}");
             }
         }
+    }
+
+    #[test]
+    fn absolute_symlinks_that_lead_beneath_the_directory_are_followed() {
+        let (outside, directory) = root();
+        let root = fs::canonicalize(outside.path().join("root")).unwrap();
+        symlink(&root, outside.path().join("alias")).unwrap();
+        let alias = outside.path().join("alias");
+        for (link, target) in [
+            ("by-path", root.join("file")),
+            ("a/by-alias", alias.join("a/b")),
+            ("to-root", root.clone()),
+            ("to-root-slash", root.join("")),
+            ("chain", root.join("a/by-alias/deep")),
+            ("round", root.join("a/../dir/deep")),
+            ("outside-first", outside.path().join("secret/../root/file")),
+            ("through-outside", outside.path().join("root/../root/file")),
+            ("up", root.join("../secret")),
+            ("beside", outside.path().join("secret")),
+            ("dangling", root.join("missing")),
+            ("nowhere", "/nonexistent/root/file".into()),
+        ] {
+            symlink(target, root.join(link)).unwrap();
+        }
+        for (path, expected) in [
+            (c"by-path", Ok("file")),
+            (c"a/by-alias/deep", Ok("deep")),
+            (c"to-root/file", Ok("file")),
+            (c"to-root/to-root-slash/in", Ok("file")),
+            (c"chain", Ok("deep")),
+            (c"round", Ok("deep")),
+            (c"outside-first", Err(libc::EXDEV)),
+            (c"through-outside", Ok("file")),
+            (c"up", Err(libc::EXDEV)),
+            (c"beside", Err(libc::EXDEV)),
+            (c"dangling", Err(libc::ENOENT)),
+            (c"nowhere", Err(libc::EXDEV)),
+        ] {
+            let found = open_beneath(directory.as_fd(), path, Purpose::Read).and_then(|mut file| {
+                let mut text = String::new();
+                file.read_to_string(&mut text).map(|_| text)
+            });
+            let found = found.map_err(|error| error.raw_os_error().unwrap_or(libc::EXDEV));
+            assert_eq!(found.as_deref(), expected.as_deref(), "{path:?}");
+        }
+        let error = open_beneath(directory.as_fd(), c"absolute", Purpose::Read).unwrap_err();
+        assert_eq!(error.to_string(), "the symlink absolute leads outside, to /etc/passwd");
+        let error = open_beneath(directory.as_fd(), c"a/far", Purpose::Read).unwrap_err();
+        assert_eq!(error.to_string(), "the symlink far leads outside, to ../../secret");
     }
 
     #[test]
@@ -268,12 +370,9 @@ mod tests {
             [("root/file", true), ("root/a/b", true), ("root/in", false), ("root/missing", false)]
         {
             let path = CString::new(outside.path().join(name).as_os_str().as_bytes()).unwrap();
-            let found = stat(&path).map_err(|error| error.kind());
+            let found = stat(&path).map(Some).map_err(|error| error.kind());
             let known = stat_if_cached(&path).map_err(|error| error.kind());
-            assert!(
-                known == found || !is_kept && known == Err(io::ErrorKind::WouldBlock),
-                "{name}: {known:?}"
-            );
+            assert!(known == found || !is_kept && known == Ok(None), "{name}: {known:?}");
         }
     }
 

@@ -162,6 +162,14 @@ impl AsFd for Listener {
 pub(crate) struct Socket(OwnedFd);
 
 impl Socket {
+    /// A socket, and the other end of its connection, as clients of a test have it.
+    #[cfg(test)]
+    pub(crate) fn pair() -> io::Result<(Socket, std::os::unix::net::UnixStream)> {
+        let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
+        ours.set_nonblocking(true)?;
+        Ok((Socket(ours.into()), theirs))
+    }
+
     /// Appends what has arrived to `buffer`, within its spare capacity. 0 is the end of the input.
     ///
     /// # Errors

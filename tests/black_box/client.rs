@@ -71,7 +71,7 @@ impl Client {
     /// The reply to `method`, with its body.
     pub(crate) fn response_to(&mut self, method: &str) -> Response {
         let mut response = self.response_head();
-        if method != "HEAD" && response.status != 304 {
+        if method != "HEAD" && !matches!(response.status, 204 | 304) {
             let length = usize::try_from(response.length()).expect("a body that fits into memory");
             response.body = self.read(length);
         }
@@ -158,7 +158,12 @@ impl Client {
 
     fn receive(&mut self) -> io::Result<usize> {
         let mut buffer = [0; 65_536];
-        let count = self.stream.read(&mut buffer)?;
+        let count = loop {
+            match self.stream.read(&mut buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => break result?,
+            }
+        };
         self.received.extend_from_slice(&buffer[..count]);
         Ok(count)
     }

@@ -31,6 +31,10 @@ fn bodies_are_skipped() {
         ("hexadecimal in either case (7.1)", b"GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\na\r\n0123456789\r\nB\r\n0123456789a\r\n0\r\n\r\n", 200, Stays),
         ("zeros before the size (7.1)", b"GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0005\r\nhello\r\n000\r\n\r\n", 200, Stays),
         ("extensions (7.1.1)", b"GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5;a;b=c;d=\"e f\"\r\nhello\r\n0;last\r\n\r\n", 200, Stays),
+        ("extensions with spaces (7.1.1)", b"GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5 ;\ta\t= b ; c = \"d\"\r\nhello\r\n0 ;e\r\n\r\n", 200, Stays),
+        ("an extension with escapes (7.1.1)", b"GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5;a=\"\\\";\\\\\xff\"\r\nhello\r\n0\r\n\r\n", 200, Stays),
+        ("many zeros before the size (7.1)", b"GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n00000000000000000005\r\nhello\r\n0\r\n\r\n", 200, Stays),
+        ("trailers of all sorts (7.1.2)", b"GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX:\r\n!:\t\xff \r\n\r\n", 200, Stays),
         ("trailers (7.1.2)", b"GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX: y\r\nZ: w\r\n\r\n", 200, Stays),
         ("a trailer is not obeyed (6.5.1)", b"GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nConnection: close\r\n\r\n", 200, Stays),
         ("a chunk that looks like an end", b"GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n7\r\n\r\n0\r\n\r\n\r\n0\r\n\r\n", 200, Stays),
@@ -98,14 +102,39 @@ fn the_longest_body_that_is_skipped() {
     assert!(!client.request([sized.as_bytes(), &body].concat()).says_close());
     assert_eq!(client.get("/second.txt").status, 200);
 
-    // A little less: whether the lines between the chunks count is the server's business.
-    let body = &body[..MOST_BODY - 1024];
-    let size = body.len();
-    let chunked = format!("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n{size:x}\r\n");
-    let mut client = server.connect_as("chunked");
-    let whole = [chunked.as_bytes(), body, b"\r\n0\r\n\r\n"].concat();
-    assert!(!client.request(whole).says_close());
-    assert_eq!(client.get("/second.txt").status, 200);
+    for (what, body) in [
+        ("chunks (7.1)", chunk_of(MOST_BODY)),
+        ("an extension (7.1.1)", extension_of(MOST_BODY)),
+        ("trailers (7.1.2)", trailers_of(MOST_BODY)),
+    ] {
+        let mut client = server.connect_as(what);
+        assert!(!client.request([CHUNKED, &*body].concat()).says_close(), "{what}");
+        assert_eq!(client.get("/second.txt").status, 200, "{what}");
+    }
+}
+
+const CHUNKED: &[u8] = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+/// A chunked body of `length` bytes, most of them data.
+fn chunk_of(length: usize) -> Vec<u8> {
+    let size = format!("{:06x}\r\n", length - "000000\r\n\r\n0\r\n\r\n".len());
+    filled(&size, "\r\n0\r\n\r\n", length)
+}
+
+/// A chunked body of `length` bytes, most of them an extension.
+fn extension_of(length: usize) -> Vec<u8> {
+    filled("0;a=\"", "\"\r\n\r\n", length)
+}
+
+/// A chunked body of `length` bytes, most of them trailers.
+fn trailers_of(length: usize) -> Vec<u8> {
+    let before = format!("0\r\n{}X: ", "X: y\r\n".repeat(1000));
+    filled(&before, "\r\n\r\n", length)
+}
+
+fn filled(before: &str, after: &str, length: usize) -> Vec<u8> {
+    let filling = "x".repeat(length - before.len() - after.len());
+    format!("{before}{filling}{after}").into_bytes()
 }
 
 #[test]
@@ -130,12 +159,12 @@ fn a_length_beyond_every_integer_closes_the_connection() {
     }
 }
 
-/// Sends something that ends in a hidden request and reads all that comes: at least one reply, none of
-/// them to what was hidden, and then the end of the connection.
-fn assert_nothing_is_smuggled(server: &Server, what: &str, request: &[u8]) {
+/// Sends something that ends in a hidden request, in pieces of `size` bytes, and reads all that comes: at least
+/// one reply, none of them to what was hidden, and then the end of the connection.
+fn assert_nothing_is_smuggled(server: &Server, what: &str, request: &[u8], size: usize) {
     let hidden = b"GET /hidden.txt HTTP/1.1\r\nHost: a\r\n\r\n";
     let mut client = server.connect_as(what);
-    let _ = client.try_send([request, hidden].concat());
+    let _ = client.try_send_in_pieces(&[request, hidden].concat(), size);
     client.finish_sending();
     let replies = String::from_utf8_lossy(&client.read_until_closed()).into_owned();
     assert!(replies.starts_with("HTTP/1.1 "), "{what}: {replies:?}");
@@ -147,32 +176,63 @@ fn nothing_is_smuggled_behind_a_malformed_body() {
     let site = Site::new();
     site.write("hidden.txt", "hidden treasure");
     let server = site.serve();
-    let bodies: &[(&str, &str)] = &[
-        ("no size (7.1)", "\r\nhello\r\n0\r\n\r\n"),
-        ("no number (7.1)", "x\r\nhello\r\n0\r\n\r\n"),
-        ("a prefix (7.1)", "0x5\r\nhello\r\n0\r\n\r\n"),
-        ("a sign (7.1)", "+5\r\nhello\r\n0\r\n\r\n"),
-        ("a negative size (7.1)", "-1\r\nhello\r\n0\r\n\r\n"),
-        ("space before the size (7.1)", " 5\r\nhello\r\n0\r\n\r\n"),
-        ("an underscore (7.1)", "0_5\r\nhello\r\n0\r\n\r\n"),
-        ("more data than its size (7.1)", "4\r\nhello\r\n0\r\n\r\n"),
-        ("no line end behind the data (7.1)", "5\r\nhello0\r\n\r\n"),
-        ("bare LF behind the size (2.2)", "5\nhello\r\n0\r\n\r\n"),
-        ("bare LF behind the data (2.2)", "5\r\nhello\n0\r\n\r\n"),
-        ("bare LF behind the last size (2.2)", "0\n\n"),
-        ("bare LF at the end (2.2)", "0\r\n\n"),
-        ("bare LF in an extension (7.1.1)", "5;a\nb\r\nhello\r\n0\r\n\r\n"),
-        ("bare CR behind the size (2.2)", "5\rhello\r\n0\r\n\r\n"),
-        ("bare LF in a trailer (7.1.2)", "0\r\nX: y\nZ: w\r\n\r\n"),
-        ("2^64 (7.1)", "10000000000000000\r\n\r\n"),
-        ("2^64 and 5 (7.1)", "10000000000000005\r\nhello\r\n0\r\n\r\n"),
-        ("all ones (7.1)", "ffffffffffffffff\r\n\r\n0\r\n\r\n"),
-    ];
-    for (what, body) in bodies {
-        let request = format!("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n{body}");
-        assert_nothing_is_smuggled(&server, what, request.as_bytes());
+    for (what, body) in MALFORMED {
+        let request = [CHUNKED, body.as_bytes()].concat();
+        assert_nothing_is_smuggled(&server, what, &request, WHOLE);
+        assert_nothing_is_smuggled(&server, what, &request, 1);
     }
 }
+
+/// Pieces as large as all of a request.
+const WHOLE: usize = usize::MAX;
+
+/// Chunked bodies that are not well-formed.
+const MALFORMED: &[(&str, &str)] = &[
+    ("no size (7.1)", "\r\nhello\r\n0\r\n\r\n"),
+    ("no number (7.1)", "x\r\nhello\r\n0\r\n\r\n"),
+    ("a prefix (7.1)", "0x5\r\nhello\r\n0\r\n\r\n"),
+    ("a sign (7.1)", "+5\r\nhello\r\n0\r\n\r\n"),
+    ("a negative size (7.1)", "-1\r\nhello\r\n0\r\n\r\n"),
+    ("space before the size (7.1)", " 5\r\nhello\r\n0\r\n\r\n"),
+    ("an underscore (7.1)", "0_5\r\nhello\r\n0\r\n\r\n"),
+    ("two sizes (7.1)", "5 5\r\nhello\r\n0\r\n\r\n"),
+    ("two sizes with a tab (7.1)", "5\t5\r\nhello\r\n0\r\n\r\n"),
+    ("two last sizes (7.1)", "0 0\r\n\r\n"),
+    ("more data than its size (7.1)", "4\r\nhello\r\n0\r\n\r\n"),
+    ("no line end behind the data (7.1)", "5\r\nhello0\r\n\r\n"),
+    ("bare LF behind the size (2.2)", "5\nhello\r\n0\r\n\r\n"),
+    ("bare LF behind the data (2.2)", "5\r\nhello\n0\r\n\r\n"),
+    ("bare LF behind the last size (2.2)", "0\n\n"),
+    ("bare LF at the end (2.2)", "0\r\n\n"),
+    ("bare LF in an extension (7.1.1)", "5;a\nb\r\nhello\r\n0\r\n\r\n"),
+    ("bare CR behind the size (2.2)", "5\rhello\r\n0\r\n\r\n"),
+    ("bare CR in an extension (2.2)", "5;a\rb\r\nhello\r\n0\r\n\r\n"),
+    ("a blank and no extension (7.1.1)", "5 \r\nhello\r\n0\r\n\r\n"),
+    ("a blank behind the last size (7.1.1)", "0 \r\n\r\n"),
+    ("a blank behind an extension (7.1.1)", "5;a \r\nhello\r\n0\r\n\r\n"),
+    ("an empty extension (7.1.1)", "5;\r\nhello\r\n0\r\n\r\n"),
+    ("an empty extension at the end (7.1.1)", "0;\r\n\r\n"),
+    ("an empty one before another (7.1.1)", "5;;x\r\nhello\r\n0\r\n\r\n"),
+    ("a value without a name (7.1.1)", "5;=x\r\nhello\r\n0\r\n\r\n"),
+    ("a name without its value (7.1.1)", "5;x=\r\nhello\r\n0\r\n\r\n"),
+    ("two values (7.1.1)", "5;x=y=z\r\nhello\r\n0\r\n\r\n"),
+    ("two words (7.1.1)", "5;x y\r\nhello\r\n0\r\n\r\n"),
+    ("no token (7.1.1)", "5;(x)\r\nhello\r\n0\r\n\r\n"),
+    ("an open quote (7.1.1)", "5;x=\"y\r\nhello\r\n0\r\n\r\n"),
+    ("an open quote behind an escape (7.1.1)", "5;x=\"y\\\"\r\nhello\r\n0\r\n\r\n"),
+    ("more behind a quoted string (7.1.1)", "5;x=\"y\"z\r\nhello\r\n0\r\n\r\n"),
+    ("a quoted name (7.1.1)", "5;\"x\"\r\nhello\r\n0\r\n\r\n"),
+    ("bare LF in a trailer (7.1.2)", "0\r\nX: y\nZ: w\r\n\r\n"),
+    ("bare CR in a trailer (7.1.2)", "0\r\nX: y\rZ: w\r\n\r\n"),
+    ("a trailer without a colon (7.1.2)", "0\r\nX\r\n\r\n"),
+    ("a trailer without a name (7.1.2)", "0\r\n: y\r\n\r\n"),
+    ("space before the colon of a trailer (5.1)", "0\r\nX : y\r\n\r\n"),
+    ("a folded trailer (5.2)", "0\r\nX: y\r\n z\r\n\r\n"),
+    ("a space before the first trailer (5.2)", "0\r\n X: y\r\n\r\n"),
+    ("a control character in a trailer (9110 5.5)", "0\r\nX: \x01\r\n\r\n"),
+    ("2^64 (7.1)", "10000000000000000\r\n\r\n"),
+    ("2^64 and 5 (7.1)", "10000000000000005\r\nhello\r\n0\r\n\r\n"),
+];
 
 #[test]
 fn nothing_is_smuggled_behind_an_endless_body() {
@@ -180,7 +240,12 @@ fn nothing_is_smuggled_behind_an_endless_body() {
     site.write("hidden.txt", "hidden treasure");
     let server = site.serve();
     let head = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let one_more = |body: Vec<u8>| String::from_utf8_lossy(&[CHUNKED, &*body].concat()).into_owned();
     let table = [
+        ("chunks, one byte above the bound (7.1)", one_more(chunk_of(MOST_BODY + 1))),
+        ("an extension, one byte above it (7.1.1)", one_more(extension_of(MOST_BODY + 1))),
+        ("trailers, one byte above it (7.1.2)", one_more(trailers_of(MOST_BODY + 1))),
+        ("all ones (7.1)", one_more(b"ffffffffffffffff\r\n\r\n0\r\n\r\n".to_vec())),
         ("an extension of 2 MB (7.1.1)", format!("{head}5;{}\r\nhello\r\n0\r\n\r\n", "e".repeat(2_000_000))),
         ("zeros of 2 MB (7.1)", format!("{head}{}5\r\nhello\r\n0\r\n\r\n", "0".repeat(2_000_000))),
         ("trailers of 2 MB (7.1.2)", format!("{head}0\r\n{}\r\n", "X: y\r\n".repeat(340_000))),
@@ -191,7 +256,7 @@ fn nothing_is_smuggled_behind_an_endless_body() {
         ),
     ];
     for (what, request) in table {
-        assert_nothing_is_smuggled(&server, what, request.as_bytes());
+        assert_nothing_is_smuggled(&server, what, request.as_bytes(), WHOLE);
     }
 }
 
@@ -204,6 +269,6 @@ fn nothing_is_smuggled_behind_a_coding_that_is_almost_chunked() {
         ["xchunked", "chunke", "identity", "gzip", "\"chunked\"", "chunked;q=1", "chunked x", "x, chunked"]
     {
         let request = format!("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: {coding}\r\n\r\n0\r\n\r\n");
-        assert_nothing_is_smuggled(&server, coding, request.as_bytes());
+        assert_nothing_is_smuggled(&server, coding, request.as_bytes(), WHOLE);
     }
 }

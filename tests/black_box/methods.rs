@@ -15,18 +15,36 @@ fn known_methods_are_refused_by_name() {
         ("PUT", "/"),
         ("DELETE", "/"),
         ("PATCH", "/"),
-        ("OPTIONS", "/"),
         ("TRACE", "/"),
-        ("OPTIONS", "*"),
         ("CONNECT", "localhost:443"),
         ("POST", "/missing"),
     ];
     for (method, target) in requests {
         let reply = client.ask(method, target, "");
         assert_eq!(reply.status, 405, "{method} {target}");
-        assert_eq!(reply.must("Allow"), "GET, HEAD", "{method} {target}");
+        assert_eq!(reply.must("Allow"), "GET, HEAD, OPTIONS", "{method} {target}");
         assert!(!reply.body.is_empty(), "{method} {target}");
     }
+}
+
+#[test]
+fn options_tells_what_is_allowed() {
+    // RFC 9110 section 9.3.7
+    let server = Site::new().serve();
+    let mut client = server.connect();
+    for target in ["/", "*", "/missing", "/.hidden", "http://localhost/"] {
+        for version in ["HTTP/1.1", "HTTP/1.0\r\nConnection: keep-alive"] {
+            let reply = client.request(format!("OPTIONS {target} {version}\r\nHost: localhost\r\n\r\n"));
+            assert_eq!((reply.status, reply.must("Allow")), (204, "GET, HEAD, OPTIONS"), "{target}");
+            // RFC 9110 section 8.6: no length on a 204.
+            assert_eq!(
+                (reply.field("content-length"), reply.field("content-type")),
+                (None, None),
+                "{target}"
+            );
+        }
+    }
+    assert_eq!(client.ask("OPTIONS", "/%zz", "").status, 400);
 }
 
 #[test]

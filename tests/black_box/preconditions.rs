@@ -40,7 +40,12 @@ const TABLE: &[(&str, &str, u16)] = &[
     ("earlier", "If-Unmodified-Since: {earlier}", 412),
     ("earlier, RFC 850 (5.6.7)", "If-Unmodified-Since: Saturday, 05-Nov-94 08:49:37 GMT", 412),
     ("earlier, asctime (5.6.7)", "If-Unmodified-Since: Sat Nov  5 08:49:37 1994", 412),
+    ("a leap second before (5.6.7)", "If-Unmodified-Since: Sun, 06 Nov 1994 08:48:60 GMT", 412),
+    ("a leap second before, RFC 850", "If-Unmodified-Since: Saturday, 05-Nov-94 23:59:60 GMT", 412),
+    ("a leap second before, asctime", "If-Unmodified-Since: Sat Nov  5 23:59:60 1994", 412),
+    ("before 1970 (5.6.7)", "If-Unmodified-Since: Wed, 31 Dec 1969 23:59:59 GMT", 412),
     ("invalid: ignored", "If-Unmodified-Since: last year", 200),
+    ("no such second: ignored", "If-Unmodified-Since: Sat, 05 Nov 1994 23:59:61 GMT", 200),
     ("ignored beside If-Match", "If-Match: {tag}|If-Unmodified-Since: {earlier}", 200),
     ("ignored beside a failing one too", "If-Match: \"other\"|If-Unmodified-Since: {later}", 412),
     // If-None-Match, by weak comparison.
@@ -66,7 +71,12 @@ const TABLE: &[(&str, &str, u16)] = &[
     ("its date, asctime (5.6.7)", "If-Modified-Since: Sun Nov  6 08:49:37 1994", 304),
     ("earlier, RFC 850", "If-Modified-Since: Saturday, 05-Nov-94 08:49:37 GMT", 200),
     ("earlier, asctime", "If-Modified-Since: Sat Nov  5 08:49:37 1994", 200),
+    ("a leap second after (5.6.7)", "If-Modified-Since: Sun, 06 Nov 1994 23:59:60 GMT", 304),
+    ("a leap second after, RFC 850", "If-Modified-Since: Sunday, 06-Nov-94 23:59:60 GMT", 304),
+    ("a leap second after, asctime", "If-Modified-Since: Sun Nov  6 23:59:60 1994", 304),
+    ("before 1970 (5.6.7)", "If-Modified-Since: Wed, 31 Dec 1969 23:59:59 GMT", 200),
     ("invalid: ignored", "If-Modified-Since: tomorrow", 200),
+    ("another day of the week: ignored (5.6.7)", "If-Modified-Since: Monday, 06-Nov-94 08:49:37 GMT", 200),
     ("empty: ignored", "If-Modified-Since:", 200),
     ("a day that no month has: ignored", "If-Modified-Since: Wed, 32 Nov 2044 08:49:37 GMT", 200),
     ("ignored beside If-None-Match", "If-None-Match: \"other\"|If-Modified-Since: {date}", 200),
@@ -96,6 +106,26 @@ fn on_a_file() {
         if !fields.contains("Range") {
             let head = client.ask("HEAD", "/file.txt", &fields);
             assert_eq!(head.head_without_date(), get.head_without_date(), "HEAD, {what}");
+        }
+    }
+}
+
+/// A file of the second after a leap second: the two are the same second here.
+#[test]
+fn the_second_after_a_leap_second() {
+    const NEW_YEAR_2017: i64 = 1_483_228_800;
+    let site = Site::new();
+    site.write_dated("file.txt", "content", NEW_YEAR_2017);
+    let server = site.serve();
+    let mut client = server.connect();
+    for date in
+        ["Sat, 31 Dec 2016 23:59:60 GMT", "Saturday, 31-Dec-16 23:59:60 GMT", "Sat Dec 31 23:59:60 2016"]
+    {
+        for (field, status) in
+            [("If-Modified-Since", 304), ("If-Unmodified-Since", 200), ("Range: bytes=0-1\r\nIf-Range", 206)]
+        {
+            let reply = client.ask("GET", "/file.txt", &format!("{field}: {date}\r\n"));
+            assert_eq!(reply.status, status, "{field}: {date} (5.6.7)");
         }
     }
 }

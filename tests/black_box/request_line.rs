@@ -29,6 +29,14 @@ fn its_form() {
         ("a control character in the target (3.2)", b"GET /\x1b HTTP/1.1\r\nHost: a\r\n\r\n", 400, Closes),
         ("DEL in the target (3.2)", b"GET /\x7f HTTP/1.1\r\nHost: a\r\n\r\n", 400, Closes),
         (
+            "a control character beside raw bytes (3.2)",
+            b"GET /\xc3\xb6\x1f HTTP/1.1\r\nHost: a\r\n\r\n",
+            400,
+            Closes,
+        ),
+        ("DEL beside raw bytes (3.2)", b"GET /\xc3\xb6\x7f HTTP/1.1\r\nHost: a\r\n\r\n", 400, Closes),
+        ("a space beside raw bytes (3.2)", b"GET /\xc3 \xb6 HTTP/1.1\r\nHost: a\r\n\r\n", 400, Closes),
+        (
             "a TLS greeting is no request",
             b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
             400,
@@ -89,6 +97,30 @@ fn forms_of_a_target() {
         ),
         ("no authority at all", b"GET http:// HTTP/1.1\r\nHost: a\r\n\r\n", 400, AsAnnounced),
         ("a port that is none", b"GET http://a:b/ HTTP/1.1\r\nHost: a\r\n\r\n", 400, AsAnnounced),
+        (
+            "an authority with half an escape",
+            b"GET http://a%zz/ HTTP/1.1\r\nHost: a\r\n\r\n",
+            400,
+            AsAnnounced,
+        ),
+        (
+            "an authority that is no address",
+            b"GET http://[::g]/ HTTP/1.1\r\nHost: a\r\n\r\n",
+            400,
+            AsAnnounced,
+        ),
+        (
+            "an authority of IPv4 in brackets",
+            b"GET http://[1.2.3.4]/ HTTP/1.1\r\nHost: a\r\n\r\n",
+            400,
+            AsAnnounced,
+        ),
+        (
+            "an authority above every port",
+            b"GET http://a:65536/ HTTP/1.1\r\nHost: a\r\n\r\n",
+            400,
+            AsAnnounced,
+        ),
         ("climbing in absolute-form", b"GET http://a/../x HTTP/1.1\r\nHost: a\r\n\r\n", 400, AsAnnounced),
         (
             "authority-form with CONNECT (3.2.3)",
@@ -96,12 +128,69 @@ fn forms_of_a_target() {
             405,
             AsAnnounced,
         ),
+        ("authority-form that is no host", b"CONNECT a%zz:443 HTTP/1.1\r\nHost: a\r\n\r\n", 400, AsAnnounced),
+        (
+            "authority-form that is no address",
+            b"CONNECT [::g]:443 HTTP/1.1\r\nHost: a\r\n\r\n",
+            400,
+            AsAnnounced,
+        ),
+        (
+            "authority-form without a port (9110 9.3.6)",
+            b"CONNECT a HTTP/1.1\r\nHost: a\r\n\r\n",
+            400,
+            AsAnnounced,
+        ),
+        (
+            "authority-form with an empty one (9110 9.3.6)",
+            b"CONNECT a: HTTP/1.1\r\nHost: a\r\n\r\n",
+            400,
+            AsAnnounced,
+        ),
         ("authority-form without it (3.2.3)", b"GET a:443 HTTP/1.1\r\nHost: a\r\n\r\n", 400, AsAnnounced),
-        ("asterisk-form with OPTIONS (3.2.4)", b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", 405, Stays),
+        ("asterisk-form with OPTIONS (3.2.4)", b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", 204, Stays),
         ("asterisk-form without it (3.2.4)", b"GET * HTTP/1.1\r\nHost: a\r\n\r\n", 400, AsAnnounced),
         ("the asterisk and more", b"OPTIONS *x HTTP/1.1\r\nHost: a\r\n\r\n", 400, AsAnnounced),
     ];
     check(&Site::new().serve(), table);
+}
+
+/// Many clients send the bytes of a name as they are (`curl http://host/größe.txt`).
+#[test]
+fn raw_bytes_in_a_target_are_taken_as_if_encoded() {
+    let site = Site::new();
+    site.write("gr\u{f6}\u{df}e.txt", "found");
+    site.write(b"latin\xf6.txt", "found");
+    let table: &[Row] = &[
+        ("encoded (3986 2.1)", b"GET /gr%c3%b6%c3%9fe.txt HTTP/1.1\r\nHost: a\r\n\r\n", 200, Stays),
+        ("raw", b"GET /gr\xc3\xb6\xc3\x9fe.txt HTTP/1.1\r\nHost: a\r\n\r\n", 200, Stays),
+        ("raw and encoded", b"GET /gr\xc3\xb6%c3%9fe.txt HTTP/1.1\r\nHost: a\r\n\r\n", 200, Stays),
+        (
+            "raw in absolute-form",
+            b"GET http://a/gr\xc3\xb6\xc3\x9fe.txt HTTP/1.1\r\nHost: a\r\n\r\n",
+            200,
+            Stays,
+        ),
+        ("raw and not UTF-8", b"GET /latin\xf6.txt HTTP/1.1\r\nHost: a\r\n\r\n", 200, Stays),
+        ("raw in a query", b"GET /?\xc3\xb6\xff HTTP/1.1\r\nHost: a\r\n\r\n", 200, Stays),
+        ("raw and not there", b"GET /\xff HTTP/1.1\r\nHost: a\r\n\r\n", 404, Stays),
+        ("raw beside half an escape", b"GET /\xc3\xb6%c3%zz HTTP/1.1\r\nHost: a\r\n\r\n", 400, AsAnnounced),
+        (
+            "raw in an authority (3986 3.2.2)",
+            b"GET http://\xc3\xb6/ HTTP/1.1\r\nHost: a\r\n\r\n",
+            400,
+            AsAnnounced,
+        ),
+        (
+            "raw in the authority of CONNECT",
+            b"CONNECT \xc3\xb6:80 HTTP/1.1\r\nHost: a\r\n\r\n",
+            400,
+            AsAnnounced,
+        ),
+        ("raw in a method", b"G\xc3\xb6T / HTTP/1.1\r\nHost: a\r\n\r\n", 400, Closes),
+        ("raw in a version", b"GET / HTTP/1.\xff\r\nHost: a\r\n\r\n", 400, Closes),
+    ];
+    check(&site.serve(), table);
 }
 
 /// The largest target, and the largest head with its empty line, in bytes; and the most field lines.

@@ -78,7 +78,9 @@ impl Response {
         ensure(self.field("Transfer-Encoding").is_none(), || format!("Transfer-Encoding in {self:?}"))?;
         let length = self.field("Content-Length");
         let numeric = length.is_some_and(|length| length.parse::<u64>().is_ok());
-        ensure(numeric || (self.status == 304 && length.is_none()), || format!("no length in {self:?}"))
+        ensure(numeric || (matches!(self.status, 204 | 304) && length.is_none()), || {
+            format!("no length in {self:?}")
+        })
     }
 }
 

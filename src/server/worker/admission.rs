@@ -1,26 +1,54 @@
-//! How connections come in: accepted, or given by another worker; let in, or turned away.
+//! How connections come in: accepted, or given by another worker; admitted, or turned away.
 //!
-//! When the limits is full, a newcomer waits until all that has arrived is answered: only then it is known who
-//! is idle. The connection that has been idle for longest makes room. A worker that has none passes the
-//! newcomer on, and the last one to find none turns it away with a 503.
+//! When the limit is reached, a new connection waits until everything that has arrived is answered: only then is it
+//! known which ones are idle. The connection that has been idle for longest makes room. A worker that has none passes
+//! the new one on, and the last one to find none turns it away with a 503.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{DRAIN_TIME, LISTENER, Slot, Worker};
-use crate::server::connection::{Connection, Reason};
+use slab::Slab;
+
+use super::{DRAIN_TIME, LISTENER, Phase, Slot, Worker};
+use crate::server::close_reason::CloseReason;
+use crate::server::connection::Connection;
 use crate::server::limits::Refusal;
+use crate::server::transport::Transport;
 use crate::server::workers::Incoming;
 use crate::sys::epoll::Interest;
 use crate::sys::socket::Listener;
+use crate::throttle::Throttle;
 
 /// Connections that one turn accepts at most; with several workers the others get their share.
 pub(super) const ACCEPTED: usize = 128;
-/// How long no connection is accepted after descriptors or memory were short.
+/// Connections that are accepted at most when the server stops: more than any queue of waiting ones holds.
+const ACCEPTED_AT_THE_END: usize = 65_536;
+/// The time for which no connection is accepted after descriptors or memory were short.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Connections that were turned away and may linger, so that a reset does not overtake their 503.
+const REFUSED_LINGERING: usize = 64;
+/// Idle connections that are looked for at once when one is to make room.
+const CANDIDATES: usize = 128;
+
+/// The warning that nothing is accepted.
+static PAUSED: Throttle = Throttle::new();
+
+/// Idle connections that may make room for others: when each became idle, and its token. The longest idle is last.
+#[derive(Default)]
+pub(super) struct Candidates(Vec<(Instant, usize)>);
+
+impl Candidates {
+    fn look(&mut self, slots: &Slab<Slot>) {
+        let idle = |(token, slot): (usize, &Slot)| Some((slot.connection.idle_since()?, token));
+        self.0.extend(slots.iter().filter_map(idle));
+        if self.0.len() > CANDIDATES {
+            self.0.select_nth_unstable(CANDIDATES);
+            self.0.truncate(CANDIDATES);
+        }
+        self.0.sort_unstable_by(|one, other| other.cmp(one));
+    }
+}
 
 impl Worker {
     /// Accepts connections that wait, `most` of them.
@@ -28,23 +56,29 @@ impl Worker {
         let Some(listener) = self.setup.listener.clone() else { return };
         for _ in 0..most {
             match listener.accept() {
-                Ok((socket, address)) => {
-                    self.admit(Incoming { socket, client: address.ip(), is_inside: false, asked: 0 });
-                }
+                Ok((socket, address)) => self.admit(Incoming {
+                    transport: Transport::Plain(socket),
+                    client: address.ip(),
+                    is_admitted: false,
+                    sent: 0,
+                    asked: 0,
+                }),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(error) if is_shortage(&error) => return self.pause_accepting(&listener, &error),
-                // The connection broke before it was taken: there may be others behind it.
-                Err(_) => {}
+                // The connection broke before it was taken: there may be others after it.
+                Err(error) if is_of_one_connection(&error) => {}
+                Err(error) => return self.pause_accepting(&listener, &error),
             }
         }
     }
 
     /// The listener stays readable while nothing can be accepted: without a pause the loop would spin.
     fn pause_accepting(&mut self, listener: &Listener, error: &io::Error) {
-        log::warn!("no connection is accepted for {} ms: {error}", ACCEPT_PAUSE.as_millis());
+        if PAUSED.permits(self.now.instant) {
+            log::warn!("no connection is accepted for the moment: {error}");
+        }
         // It is watched: removing it cannot fail.
         let _ = self.epoll.delete(listener);
-        self.accepts_again = Some(self.now + ACCEPT_PAUSE);
+        self.accepts_again = Some(self.now.instant + ACCEPT_PAUSE);
     }
 
     pub(super) fn accept_again(&mut self) {
@@ -52,7 +86,7 @@ impl Worker {
         if let Some(listener) = &self.setup.listener
             && self.epoll.add(&**listener, LISTENER, Interest::ReadableExclusive).is_err()
         {
-            self.accepts_again = Some(self.now + ACCEPT_PAUSE);
+            self.accepts_again = Some(self.now.instant + ACCEPT_PAUSE);
         }
     }
 
@@ -63,7 +97,7 @@ impl Worker {
         }
     }
 
-    /// Takes in those for whom room was to be made.
+    /// Takes in the connections for which room was to be made.
     pub(super) fn admit_waiting(&mut self) {
         for incoming in std::mem::take(&mut self.waiting) {
             if let Some(incoming) = self.try_to_admit(incoming) {
@@ -72,11 +106,11 @@ impl Worker {
         }
     }
 
-    /// Gives a connection back when there is no room.
+    /// Returns the connection when there is no room.
     fn try_to_admit(&mut self, mut incoming: Incoming) -> Option<Incoming> {
-        if !incoming.is_inside {
+        if !incoming.is_admitted {
             match self.setup.limits.acquire(incoming.client) {
-                Ok(()) => incoming.is_inside = true,
+                Ok(()) => incoming.is_admitted = true,
                 Err(Refusal::TotalLimit) => return Some(incoming),
                 Err(Refusal::PerClientLimit) => {}
             }
@@ -85,7 +119,7 @@ impl Worker {
         None
     }
 
-    /// Nobody is idle here: the next worker may have somebody.
+    /// No connection is idle here: the next worker may have one that is.
     fn pass_on(&mut self, incoming: Incoming) {
         let workers = Arc::clone(&self.setup.workers);
         let asked = incoming.asked + 1;
@@ -99,41 +133,51 @@ impl Worker {
         }
     }
 
-    /// Closes as many connections as there are waiting, of those that have been idle for longest.
+    /// Closes as many connections as wait for room, of those that have been idle for longest. All connections are
+    /// looked at once for many candidates: one that becomes idle later is younger than all of these.
     pub(super) fn make_room(&mut self) {
-        if self.waiting.is_empty() {
-            return;
-        }
-        let idle = self
-            .slots
-            .iter()
-            .filter_map(|(token, slot)| slot.connection.idle_since().map(|since| Reverse((since, token))));
-        let mut idle: BinaryHeap<Reverse<(Instant, usize)>> = idle.collect();
         let mut missing = self.waiting.len();
-        while let Some(Reverse((_, token))) = idle.pop()
-            && missing > 0
-        {
-            // A request that has arrived in the meantime is answered.
-            if !self.slots[token].connection.socket().has_input() {
-                self.with_connection(token, |connection, turn, _| connection.close(Reason::MadeRoom, turn));
-                missing -= 1;
+        let mut has_looked = false;
+        while missing > 0 {
+            let Some((since, token)) = self.candidates.0.pop() else {
+                if std::mem::replace(&mut has_looked, true) {
+                    return;
+                }
+                self.candidates.look(&self.slots);
+                continue;
+            };
+            let Some(slot) = self.slots.get(token) else { continue };
+            // It may have been used since; and a request that has just arrived is answered.
+            if slot.connection.idle_since() != Some(since) || slot.connection.transport().has_input() {
+                continue;
             }
+            self.with_connection(token, |connection, turn| {
+                connection.finish(CloseReason::MadeRoom, turn.now.instant);
+            });
+            missing -= usize::from(!self.slots.contains(token));
         }
     }
 
     /// Gives a connection its slot. Its request is there already, or the kernel would not have handed it over.
     fn insert(&mut self, incoming: Incoming) {
-        let token = self.slots.insert(Slot::new(Connection::from_incoming(incoming, self.now)));
+        self.refused += usize::from(!incoming.is_admitted);
+        let connection = Connection::from_incoming(incoming, self.now.instant);
+        let token = self.slots.insert(Slot::new(connection));
         self.count_connections();
         self.receive(token);
     }
 
-    /// Takes the connections that wait already. Once every worker has let go of the listener, clients that
-    /// come later are refused instead of waiting in vain.
+    /// Whether one more connection that was not admitted may linger.
+    pub(super) fn may_linger(&self) -> bool {
+        self.refused <= REFUSED_LINGERING
+    }
+
+    /// Takes the connections that wait already. Once every worker has stopped listening, clients that come later are
+    /// refused instead of waiting in vain.
     pub(super) fn begin_to_stop(&mut self) {
-        self.ends = Some(self.now + self.setup.timeouts.grace);
-        self.drain_until = Some(self.now + DRAIN_TIME.min(self.setup.timeouts.grace));
-        self.accept(usize::MAX);
+        let (now, grace) = (self.now.instant, self.setup.timeouts.grace);
+        self.phase = Phase::Stopping { drain_until: now + DRAIN_TIME.min(grace), ends: now + grace };
+        self.accept(ACCEPTED_AT_THE_END);
         if !self.setup.keeps_listening {
             self.stop_listening();
         }
@@ -150,7 +194,22 @@ impl Worker {
     }
 }
 
-/// Descriptors or memory are short: waiting may help.
-fn is_shortage(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM))
+/// Whether the error is of the one connection that was to be accepted (accept(2)). Any other one lasts: descriptors or
+/// memory are short.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{
+        ConnectionAborted, ConnectionReset, HostUnreachable, Interrupted, NetworkDown, NetworkUnreachable,
+        PermissionDenied, TimedOut,
+    };
+    matches!(
+        error.kind(),
+        ConnectionAborted
+            | ConnectionReset
+            | HostUnreachable
+            | Interrupted
+            | NetworkDown
+            | NetworkUnreachable
+            | PermissionDenied
+            | TimedOut
+    )
 }

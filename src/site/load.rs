@@ -1,0 +1,325 @@
+//! A path -> the resource that it leads to, and all that this rests on.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::clock_cache::ClockCache;
+use super::entity_tag::{self, DIGESTED, READINGS};
+use super::freshness::{self, Freshness, LONGEST_SETTLING, Neighbours, Watch};
+use super::names::{Names, NeedsDisk};
+use super::now::Now;
+use super::pending::{Job, Pending};
+use super::representation::{Content, Representation, Variant};
+use super::residency::OpenFile;
+use super::resolve::{self, Refusal, Root};
+use super::resource::Resource;
+use super::shared::Shared;
+use crate::config::Files;
+use crate::http::encoding::{Coding, SIDECARS};
+use crate::http::status::Status;
+use crate::http::target::{self, Path};
+use crate::http::{date, media_type};
+use crate::sys::file::{self, Kind, Metadata};
+use crate::sys::page_cache;
+
+/// Bytes of the largest file that is kept in memory. A larger one is sent from an open file, without a copy. A file
+/// in memory takes no descriptor and never waits for a disk.
+pub(super) const IN_MEMORY: u64 = 64 * 1024;
+
+/// Directories that are kept in mind: each is looked at once for all files in it.
+const DIRECTORIES: usize = 1024;
+
+/// Why there is no resource.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// The status of a name that is there and cannot be served.
+    Refused(Status),
+    /// The job that is to be done first.
+    Wait(Job),
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Stop {
+        Stop::Refused(refusal.status())
+    }
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Stop {
+        Refusal::from(error).into()
+    }
+}
+
+impl From<Job> for Stop {
+    fn from(job: Job) -> Stop {
+        Stop::Wait(job)
+    }
+}
+
+/// Loads resources for one worker.
+pub(super) struct Loader {
+    root: Root,
+    files: Files,
+    directories: ClockCache<Rc<Neighbours>>,
+    shared: Arc<Shared>,
+}
+
+/// An open file, and the state in which it was opened.
+struct Opened {
+    coding: Coding,
+    file: Arc<File>,
+    metadata: Metadata,
+}
+
+/// An attempt to load: the worker's file system, the time, and the jobs that were done for the request.
+#[derive(Clone, Copy)]
+pub(super) struct Attempt<'a> {
+    pub(super) names: &'a Names,
+    pub(super) now: &'a Now,
+    pub(super) pending: &'a Pending,
+}
+
+impl Loader {
+    /// A loader of the files beneath `root`.
+    pub(super) fn new(root: Root, files: &Files, shared: Arc<Shared>) -> Loader {
+        Loader { root, files: files.clone(), directories: ClockCache::new(DIRECTORIES), shared }
+    }
+
+    /// The resource that a path leads to at this moment.
+    ///
+    /// # Errors
+    /// [`Stop`].
+    pub(super) fn load(&mut self, path: &Path, attempt: Attempt) -> Result<(Resource, Freshness), Stop> {
+        let name = resolve::file_name(path);
+        let whole = self.root.name(&name, "")?;
+        let found = match attempt.names.look_up(&whole, attempt.pending) {
+            Ok(found) => found,
+            Err(NeedsDisk) => return Err(self.look_up_all(&name)?.into()),
+        };
+        let seen = match found {
+            Ok(metadata) => Some(metadata),
+            Err(Refusal::Absent) => None,
+            Err(refusal) => return Err(refusal.into()),
+        };
+        match seen.map(|metadata| metadata.kind) {
+            Some(Kind::Regular) => self.load_file(&name, attempt),
+            Some(Kind::Directory) if !path.is_directory() => {
+                self.root.check_directory(&name)?;
+                let freshness = Freshness::new(vec![Watch { name: whole, seen }], None, true, attempt.now);
+                Ok((Resource::Redirect(with_slash(path)), freshness))
+            }
+            Some(_) => Err(Refusal::Absent.into()),
+            // A symlink on the way may lead outside. The confined opening decides: 404 inside, 403 outside.
+            None => match attempt.names.open(&self.root, &name, "", attempt.pending)? {
+                Err(Refusal::Absent) => {
+                    let freshness =
+                        Freshness::new(vec![Watch { name: whole, seen }], None, true, attempt.now);
+                    Ok((Resource::Missing, freshness))
+                }
+                Err(refusal) => Err(refusal.into()),
+                Ok(_) => self.load_file(&name, attempt), // it has just appeared
+            },
+        }
+    }
+
+    fn load_file(&mut self, name: &[u8], attempt: Attempt) -> Result<(Resource, Freshness), Stop> {
+        let Attempt { names, now, pending } = attempt;
+        // Looked at before the files in it: a file that appears in between is then seen the next time.
+        let neighbours =
+            if self.files.no_precompressed { None } else { Some(self.neighbours_of(name, attempt)?) };
+        let (file, metadata) = names.open(&self.root, name, "", pending)??;
+        let mut opened = vec![Opened { coding: Coding::Identity, file, metadata }];
+        let mut watches = Vec::new();
+        let mut is_certain = true;
+        for coding in SIDECARS.into_iter().filter(|_| !self.files.no_precompressed) {
+            match self.open_sidecar(name, coding, &metadata, &mut watches, attempt)? {
+                Ok(sidecar) => opened.extend(sidecar),
+                Err(refusal) => is_certain &= refusal.is_lasting(),
+            }
+        }
+        let varies = opened.len() > 1;
+        let mut variants = Vec::with_capacity(opened.len());
+        for opened in opened {
+            let coding = opened.coding;
+            let (variant, metadata) = self.variant(opened, name, varies, attempt)?;
+            let name = self.root.name(name, coding.suffix())?;
+            watches.push(Watch { name, seen: Some(metadata) });
+            variants.push(variant);
+        }
+        let freshness = Freshness::new(watches, neighbours, is_certain, now);
+        Ok((Resource::File(variants), freshness))
+    }
+
+    /// The directory of a file, and its state now or lately.
+    fn neighbours_of(
+        &mut self,
+        name: &[u8],
+        attempt: Attempt,
+    ) -> io::Result<(Rc<Neighbours>, Option<Metadata>)> {
+        let key = &name[..memchr::memrchr(b'/', name).unwrap_or(0)];
+        let neighbours = match self.directories.get_mut(key) {
+            Some(neighbours) => Rc::clone(neighbours),
+            None => {
+                let directory = self.root.name(key, "")?;
+                let neighbours = Rc::new(Neighbours::new(directory, attempt.names, attempt.now));
+                self.directories.insert(key, Rc::clone(&neighbours), 1);
+                neighbours
+            }
+        };
+        let seen = neighbours.state(attempt.names, attempt.now);
+        Ok((neighbours, seen))
+    }
+
+    /// Opens a coded file beside the file, if it can be used and is not older. If not, it is watched: it may become
+    /// usable, and the directory would not tell.
+    fn open_sidecar(
+        &self,
+        name: &[u8],
+        coding: Coding,
+        original: &Metadata,
+        watches: &mut Vec<Watch>,
+        attempt: Attempt,
+    ) -> Result<Result<Option<Opened>, Refusal>, Stop> {
+        let whole = self.root.name(name, coding.suffix())?;
+        let seen = match attempt.names.look_up(&whole, attempt.pending) {
+            Ok(Ok(metadata)) => metadata,
+            Ok(Err(refusal)) => return Ok(Err(refusal)),
+            Err(NeedsDisk) => return Err(self.look_up_all(name)?.into()),
+        };
+        if seen.kind == Kind::Regular {
+            match attempt.names.open(&self.root, name, coding.suffix(), attempt.pending)? {
+                Ok((file, metadata)) if metadata.modified >= original.modified => {
+                    return Ok(Ok(Some(Opened { coding, file, metadata })));
+                }
+                Err(refusal) if !refusal.is_lasting() => return Ok(Err(refusal)),
+                _ => {}
+            }
+        }
+        watches.push(Watch { name: whole, seen: Some(seen) });
+        Ok(Ok(None))
+    }
+
+    /// Looks up all names that loading a file needs.
+    fn look_up_all(&self, name: &[u8]) -> io::Result<Job> {
+        let sidecars = SIDECARS.iter().filter(|_| !self.files.no_precompressed).map(|coding| coding.suffix());
+        let names = [""].into_iter().chain(sidecars).map(|suffix| self.root.name(name, suffix));
+        Ok(Job::LookUp(names.collect::<io::Result<_>>()?))
+    }
+
+    /// Makes an open file ready to be served: `name` tells the type, `varies` whether the file has other codings.
+    /// Returns the state of the file that was read, too.
+    fn variant(
+        &self,
+        opened: Opened,
+        name: &[u8],
+        varies: bool,
+        attempt: Attempt,
+    ) -> Result<(Variant, Metadata), Stop> {
+        let coding = opened.coding;
+        let (content, tag, metadata) = self.content(opened, attempt)?;
+        let modified = u64::try_from(metadata.modified.seconds).unwrap_or(0);
+        let last_modified = modified.min(attempt.now.seconds());
+        let quoted = format!("\"{tag}\"");
+        let date = date::format(last_modified);
+        let mut repeated =
+            vec![("ETag", quoted.as_bytes()), ("Cache-Control", self.files.cache_control.as_bytes())];
+        if varies {
+            repeated.push(("Vary", b"Accept-Encoding"));
+        }
+        let mut fields = vec![("Last-Modified", date.as_bytes()), ("Accept-Ranges", b"bytes")];
+        if coding != Coding::Identity {
+            fields.push(("Content-Encoding", coding.token().as_bytes()));
+        }
+        let media_type = media_type::of(name);
+        let representation = Rc::new(Representation::new(&repeated, &fields, media_type, content));
+        Ok((Variant { coding, tag: tag.into_bytes(), last_modified, media_type, representation }, metadata))
+    }
+
+    /// The content of a file, its entity tag, and the state of the file that both are of.
+    fn content(&self, opened: Opened, attempt: Attempt) -> Result<(Content, String, Metadata), Stop> {
+        let Opened { coding, file, metadata } = opened;
+        if metadata.size <= IN_MEMORY {
+            let range = 0..metadata.size;
+            let is_cold = || !range.is_empty() && !page_cache::is_resident(&file, range.clone());
+            if !attempt.pending.has_read(&metadata) && is_cold() {
+                return Err(Job::Read(file, range).into());
+            }
+            if let Some((bytes, metadata)) = read_whole(&file, &metadata)? {
+                let digest = entity_tag::digest_of_bytes(&bytes);
+                let body = self.shared.body(bytes, digest);
+                return Ok((Content::Memory(body), entity_tag::of_digest(digest, coding), metadata));
+            }
+        }
+        let tag = self.tag_of_large(&file, &metadata, coding, attempt)?;
+        let open = OpenFile::new(file, metadata.size);
+        if attempt.pending.digest(&metadata).is_some() {
+            open.note_read(&(0..metadata.size), attempt.now.instant);
+        }
+        Ok((Content::File(open), tag, metadata))
+    }
+
+    /// The entity tag of a file that is not in memory.
+    fn tag_of_large(
+        &self,
+        file: &Arc<File>,
+        metadata: &Metadata,
+        coding: Coding,
+        attempt: Attempt,
+    ) -> Result<String, Stop> {
+        let Attempt { now, pending, .. } = attempt;
+        if metadata.size > DIGESTED {
+            let settling = freshness::settling_time(metadata, now.time);
+            if (Duration::from_nanos(1)..=LONGEST_SETTLING).contains(&settling) && !pending.has_settled() {
+                return Err(Job::Settle(settling).into());
+            }
+            return Ok(entity_tag::of_times(metadata, coding));
+        }
+        if let Some(digest) = self.shared.digest(metadata) {
+            return Ok(entity_tag::of_digest(digest, coding));
+        }
+        match pending.digest(metadata) {
+            Some(of_file) => {
+                if of_file.is_settled {
+                    self.shared.keep_digest(metadata, of_file.digest);
+                }
+                Ok(entity_tag::of_digest(of_file.digest, coding))
+            }
+            None if pending.digests() < READINGS => Err(Job::Digest(Arc::clone(file), *metadata).into()),
+            // It is changed all the time: no later response has these bytes.
+            None => Ok(entity_tag::of_times(metadata, coding)),
+        }
+    }
+}
+
+/// Reads a small file; a change meanwhile makes it read it again. `None` when it is changed all the time, or has
+/// become large: it is then served as an open file, whose length the sending keeps to.
+fn read_whole(file: &File, opened: &Metadata) -> io::Result<Option<(Vec<u8>, Metadata)>> {
+    let mut before = *opened;
+    for _ in 0..READINGS {
+        if before.size > IN_MEMORY {
+            break;
+        }
+        let mut bytes = vec![0; before.size as usize];
+        let result = file.read_exact_at(&mut bytes, 0);
+        let after = file::metadata(file)?;
+        match result {
+            Ok(()) if after == before => return Ok(Some((bytes, after))),
+            Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => return Err(error),
+            _ => before = after,
+        }
+    }
+    Ok(None)
+}
+
+/// The place of a directory relative to its name without a slash.
+fn with_slash(path: &Path) -> Vec<u8> {
+    let last = path.segments().last().unwrap_or_default();
+    let mut location = Vec::with_capacity(last.len() + 1);
+    target::encode_segment(last, &mut location);
+    location.push(b'/');
+    location
+}

@@ -1,0 +1,29 @@
+//! The thing that a path leads to (RFC 9110 section 3.1).
+
+use super::representation::{Content, Variant};
+
+/// Bytes that a kept resource costs beyond its path and content, about.
+const OVERHEAD: usize = 1024;
+
+/// The thing that a path leads to.
+#[derive(Debug)]
+pub(super) enum Resource {
+    /// A file: its representations, the one without a coding first.
+    File(Vec<Variant>),
+    /// A directory that was asked for without its slash: its place, relative to the path that was asked for.
+    Redirect(Vec<u8>),
+    /// Nothing.
+    Missing,
+}
+
+impl Resource {
+    /// Bytes that it costs to keep it, where an open file counts as `descriptor_bytes`.
+    pub(super) fn weight(&self, descriptor_bytes: usize) -> usize {
+        let Resource::File(variants) = self else { return OVERHEAD };
+        let contents = variants.iter().map(|variant| match variant.representation.content() {
+            Content::Memory(bytes) => bytes.len(),
+            Content::File(_) => descriptor_bytes,
+        });
+        OVERHEAD + contents.sum::<usize>()
+    }
+}

@@ -1,0 +1,76 @@
+//! A response as data: status, fields and body. No protocol is in it.
+
+use std::ops::Range;
+use std::rc::Rc;
+
+use super::representation::{FieldSet, Representation};
+use crate::http::fields::Fields;
+use crate::http::multipart::Multipart;
+use crate::http::range::ContentRange;
+use crate::http::status::Status;
+
+/// A response, ready to be rendered and sent.
+#[derive(Debug)]
+pub(crate) struct Response {
+    pub(crate) status: Status,
+    /// The representation that it takes fields and content from.
+    pub(crate) representation: Rc<Representation>,
+    fields: FieldSet,
+    /// Fields that only this response has.
+    own: Fields,
+    pub(crate) body: Body,
+}
+
+/// The body of a response.
+#[derive(Debug)]
+pub(crate) enum Body {
+    /// Nothing: to HEAD, and where a status has none.
+    Empty,
+    /// A range of the content.
+    Range(Range<u64>),
+    /// Several ranges, with text around them.
+    Multipart(Multipart),
+}
+
+impl Response {
+    /// A response with all of a representation.
+    pub(super) fn whole(status: Status, representation: Rc<Representation>) -> Response {
+        let body = Body::Range(0..representation.content().length());
+        Response { status, representation, fields: FieldSet::All, own: Fields::default(), body }
+    }
+
+    /// A response without content: 204, and 304 with the fields that it repeats.
+    pub(super) fn fields_alone(status: Status, representation: Rc<Representation>) -> Response {
+        let (fields, own) = (FieldSet::Repeated, Fields::default());
+        Response { status, representation, fields, own, body: Body::Empty }
+    }
+
+    /// A response with one range of a representation.
+    pub(super) fn range(representation: Rc<Representation>, range: Range<u64>) -> Response {
+        let mut own = Fields::default();
+        let length = representation.content().length();
+        own.push_display("Content-Range", ContentRange { range: &range, length });
+        own.push_display("Content-Length", range.end - range.start);
+        let (status, body) = (Status::PartialContent, Body::Range(range));
+        Response { status, representation, fields: FieldSet::Typed, own, body }
+    }
+
+    /// A response with several ranges of a representation.
+    pub(super) fn ranges(representation: Rc<Representation>, parts: Multipart) -> Response {
+        let mut own = Fields::default();
+        own.push_display("Content-Type", parts.content_type());
+        own.push_display("Content-Length", parts.length());
+        let (status, body) = (Status::PartialContent, Body::Multipart(parts));
+        Response { status, representation, fields: FieldSet::Metadata, own, body }
+    }
+
+    /// The same response to HEAD (RFC 9110 section 9.3.2).
+    pub(crate) fn without_content(self) -> Response {
+        Response { body: Body::Empty, ..self }
+    }
+
+    /// The lines of its fields: shared ones, and its own.
+    pub(crate) fn lines(&self) -> [&[u8]; 2] {
+        [self.representation.lines(self.fields), self.own.lines()]
+    }
+}
