@@ -4,6 +4,7 @@
 //! lets nothing raw out. It decides nothing: policy and numbers live in `server` and `site`.
 #![allow(unsafe_code)]
 
+pub(crate) mod descriptor_limit;
 pub(crate) mod epoll;
 pub(crate) mod file;
 pub(crate) mod log_opener;

@@ -1,5 +1,6 @@
-//! TCP sockets that never block (tcp(7), socket(7)).
+//! TCP sockets that never block (tcp(7), socket(7), sendfile(2)).
 
+use std::fs::File;
 use std::io;
 use std::mem::{MaybeUninit, size_of};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -212,6 +213,17 @@ impl Socket {
         message.msg_iovlen = slices.len().min(MAX_SLICES) as _;
         // SAFETY: std guarantees that IoSlice has the layout of iovec; the kernel only reads through it.
         check_size(unsafe { libc::sendmsg(self.0.as_raw_fd(), &message, flags) })
+    }
+
+    /// Sends bytes of a file from `offset` on without copying them through this process; returns how many.
+    /// 0 means that the file has become shorter.
+    ///
+    /// # Errors
+    /// `WouldBlock` when there is no room; the connection's; the file's.
+    pub(crate) fn send_file(&self, file: &File, offset: u64, count: usize) -> io::Result<usize> {
+        let mut offset = offset as libc::off64_t;
+        // SAFETY: `offset` lives through the call.
+        check_size(unsafe { libc::sendfile64(self.0.as_raw_fd(), file.as_raw_fd(), &mut offset, count) })
     }
 
     /// Bytes that were sent and that the client's system has not acknowledged yet (SIOCOUTQ, tcp(7)).
