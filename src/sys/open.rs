@@ -19,6 +19,18 @@ pub(crate) fn open_directory(path: &CStr) -> io::Result<OwnedFd> {
     open_at(None, path, libc::O_PATH | libc::O_DIRECTORY)
 }
 
+/// Opens a file to append to it, and makes it if it is missing. A FIFO that is not read is an error and not a wait
+/// without end (O_NONBLOCK). Allocates no memory.
+pub(crate) fn open_to_append(path: &CStr) -> io::Result<File> {
+    const FLAGS: libc::c_int =
+        libc::O_WRONLY | libc::O_APPEND | libc::O_CREAT | libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC;
+    const MODE: libc::c_uint = 0o666;
+    // SAFETY: `path` ends in NUL.
+    let descriptor = uninterrupted(|| unsafe { libc::open(path.as_ptr(), FLAGS, MODE) })?;
+    // SAFETY: the kernel has just made this descriptor for us and nobody else has it.
+    Ok(File::from(unsafe { OwnedFd::from_raw_fd(descriptor) }))
+}
+
 /// How [`open_beneath`] opens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {

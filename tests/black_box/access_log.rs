@@ -315,6 +315,23 @@ fn a_log_that_cannot_be_reopened_does_not_stop_it_either() {
     }
 }
 
+#[test]
+fn a_log_without_a_descriptor_is_reopened_later() {
+    let site = Site::new();
+    let log = site.outside("access.log");
+    let server = site.serve_with(&["--file-log", log.to_str().expect("an ordinary name")]);
+    fs::rename(&log, site.outside("access.log.1")).expect("rotate");
+    server.process.limit_descriptors(3);
+    server.process.signal(libc::SIGHUP);
+    let line = server.process.errors.await_line(|line| line.contains("cannot be reopened"));
+    assert!(line.ends_with("the old file goes on: no descriptor is left for it"), "{line}");
+    server.process.limit_descriptors(100);
+    server.process.signal(libc::SIGHUP);
+    eventually("the log is reopened", || {
+        fs::read_to_string(&log).is_ok_and(|text| text.contains("reopened"))
+    });
+}
+
 /// A server whose standard error is in the hands of the test, which reads it or does not.
 struct Unread {
     child: Child,
