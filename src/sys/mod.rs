@@ -13,6 +13,7 @@ pub(crate) mod page_cache;
 pub(crate) mod sandbox;
 pub(crate) mod signal;
 pub(crate) mod socket;
+pub(crate) mod thread;
 pub(crate) mod user;
 pub(crate) mod waker;
 

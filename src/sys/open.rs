@@ -162,11 +162,19 @@ fn open_by_components(directory: BorrowedFd, path: &CStr, purpose: Purpose) -> i
             Ok(file) if is_last => return Ok(File::from(file)),
             Ok(directory) => opened.push(directory),
             Err(error) if matches!(error.raw_os_error(), Some(libc::ELOOP | libc::ENOTDIR)) => {
-                let target = read_link_at(here, &name).map_err(|_| error)?;
                 symlinks += 1;
                 if symlinks > MAX_SYMLINKS {
                     return Err(io::Error::from_raw_os_error(libc::ELOOP));
                 }
+                let target = match read_link_at(here, &name) {
+                    Ok(target) => target,
+                    // It was a symlink, and is replaced by this moment: it is looked at again.
+                    Err(_) if error.raw_os_error() == Some(libc::ELOOP) => {
+                        ahead.push(name.into_bytes());
+                        continue;
+                    }
+                    Err(_) => return Err(error),
+                };
                 last_link = LeadsOutside { link: name.into_bytes(), target };
                 let target = last_link.target.as_slice();
                 if target.starts_with(b"/") {
