@@ -205,7 +205,7 @@ pub(crate) fn conditional(bytes: &[u8]) {
 }
 
 fn validators(last_modified: u64) -> Validators<'static> {
-    Validators { entity_tag: EntityTag { weak: false, opaque: b"now" }, last_modified }
+    Validators { entity_tag: EntityTag { weak: false, opaque: b"now" }, last_modified: Some(last_modified) }
 }
 
 /// Runs `check` where the bytes are a complete head.

@@ -38,6 +38,8 @@ names! {
     Referer = "referer",
     /// RFC 9110 section 10.1.5
     UserAgent = "user-agent",
+    /// RFC 9110 section 12.5.1
+    Accept = "accept",
     /// RFC 9110 section 12.5.3
     AcceptEncoding = "accept-encoding",
     /// RFC 9110 section 13.1.1

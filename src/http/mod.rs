@@ -60,6 +60,8 @@
 //!   stand in two places and would be understood in two ways.
 //!
 //! **Negotiation and caches**
+//! - *Accept* (9110 12.5.1, in [`accept`]): weights, refusals, ranges of types. Where it accepts nothing that there
+//!   is, it is passed over.
 //! - *Accept-Encoding* (9110 12.5.3, in [`encoding`]): weights, refusals, `*`, `identity`, `x-gzip`, several
 //!   lines. If nothing is acceptable 406.
 //! - *Vary* (9110 12.5.5, in `site`): on every reply that negotiation could change.
@@ -68,6 +70,7 @@
 //!
 //! **Not supported**, since no file needs them: TRACE, CONNECT, Upgrade, trailers in replies, digests.
 
+pub mod accept;
 mod authority;
 pub mod date;
 pub mod encoding;

@@ -7,8 +7,10 @@ mod cache;
 mod clock_cache;
 mod entity_tag;
 mod error_page;
+mod folder;
 mod found;
 mod freshness;
+mod listing;
 mod load;
 mod names;
 pub(crate) mod now;
@@ -31,6 +33,7 @@ use crate::http::status::Status;
 use crate::http::target::{self, Target};
 use cache::Cache;
 use error_page::ErrorPages;
+use listing::Lister;
 use load::Stop;
 use now::Now;
 use pending::{Job, Pending};
@@ -61,6 +64,7 @@ pub(crate) enum Answer {
 /// A site: the files beneath a root, as one worker knows them.
 pub(crate) struct Site {
     cache: Cache,
+    lister: Lister,
     errors: ErrorPages,
     /// The fields of a response to OPTIONS.
     options: Rc<Representation>,
@@ -71,8 +75,9 @@ impl Site {
     pub(crate) fn new(root: Root, files: &Files, share: CacheShare, shared: Arc<Shared>) -> Site {
         let allow = [("Allow", request::ALLOWED.as_bytes())];
         let options = Representation::new(&allow, &[], media_type::UNKNOWN, Content::Memory(Arc::new([])));
+        let lister = Lister::new(root.clone(), Arc::clone(&shared));
         let cache = Cache::new(root, files, share, shared);
-        Site { cache, errors: ErrorPages::rendered(), options: Rc::new(options) }
+        Site { cache, lister, errors: ErrorPages::rendered(), options: Rc::new(options) }
     }
 
     /// The answer to a request, for which the `pending` jobs were done.
@@ -111,6 +116,7 @@ impl Site {
         match &*resource {
             Resource::File(variants) => Ok(found::respond(request, variants, now)),
             Resource::Redirect(location) => Ok(redirect(location, target.query)),
+            Resource::Folder => self.lister.respond(request, &target, pending),
             Resource::Missing => Err(Stop::Refused(Status::NotFound)),
         }
     }

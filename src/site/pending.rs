@@ -12,6 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::entity_tag::{self, DigestOfFile};
+use super::listing::{List, Listed};
 use super::resolve::{Refusal, Root};
 use crate::sys::file::{Metadata, stat};
 use crate::sys::page_cache;
@@ -27,6 +28,8 @@ pub(crate) enum Job {
     Read(Arc<File>, Range<u64>),
     /// Makes the digest of a file with this metadata.
     Digest(Arc<File>, Metadata),
+    /// Lists a folder.
+    List(List),
     /// Lets time pass, until a further change of a file must bear another time.
     Settle(Duration),
 }
@@ -40,6 +43,8 @@ pub(crate) enum Outcome {
     Opened(Result<(Arc<File>, Metadata), Refusal>),
     /// The digest, unless the file could not be read.
     Digest(Option<DigestOfFile>),
+    /// The listing.
+    Listed(Result<Listed, Refusal>),
 }
 
 impl Job {
@@ -52,6 +57,7 @@ impl Job {
             Job::Digest(file, metadata) => {
                 return Outcome::Digest(entity_tag::digest_of_file(file, metadata).ok());
             }
+            Job::List(list) => return Outcome::Listed(list.run()),
             Job::Settle(time) => thread::sleep(*time),
         }
         Outcome::Done
@@ -111,6 +117,14 @@ impl Pending {
     /// How many digests were tried.
     pub(super) fn digests(&self) -> usize {
         self.0.iter().filter(|(job, _)| matches!(**job, Job::Digest(..))).count()
+    }
+
+    /// The listing that was made.
+    pub(super) fn listed(&self) -> Option<&Result<Listed, Refusal>> {
+        self.0.iter().find_map(|(_, outcome)| match outcome {
+            Outcome::Listed(listed) => Some(listed),
+            _ => None,
+        })
     }
 
     /// Whether time was let pass.
