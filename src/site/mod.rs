@@ -4,6 +4,7 @@
 //! file. Nothing here knows of sockets.
 
 mod cache;
+mod characters;
 mod clock_cache;
 mod entity_tag;
 mod error_page;
@@ -12,6 +13,7 @@ mod freshness;
 mod load;
 mod names;
 pub(crate) mod now;
+mod one_state;
 pub(crate) mod pending;
 pub(crate) mod representation;
 pub(crate) mod residency;
@@ -19,6 +21,7 @@ pub(crate) mod resolve;
 mod resource;
 pub(crate) mod response;
 pub(crate) mod shared;
+pub(crate) mod types_file;
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -62,6 +65,8 @@ pub(crate) enum Answer {
 pub(crate) struct Site {
     cache: Cache,
     errors: ErrorPages,
+    /// Whether names that begin with a dot are not served.
+    hides_dot_files: bool,
     /// The fields of a response to OPTIONS.
     options: Rc<Representation>,
 }
@@ -72,7 +77,8 @@ impl Site {
         let allow = [("Allow", request::ALLOWED.as_bytes())];
         let options = Representation::new(&allow, &[], media_type::UNKNOWN, Content::Memory(Arc::new([])));
         let cache = Cache::new(root, files, share, shared);
-        Site { cache, errors: ErrorPages::rendered(), options: Rc::new(options) }
+        let (errors, options) = (ErrorPages::rendered(), Rc::new(options));
+        Site { cache, errors, hides_dot_files: !files.dot_files, options }
     }
 
     /// The answer to a request, for which the `pending` jobs were done.
@@ -104,7 +110,7 @@ impl Site {
         if request.method == Method::Options {
             return Ok(self.options());
         }
-        if resolve::is_hidden(&target.path) {
+        if self.hides_dot_files && resolve::is_hidden(&target.path) {
             return Err(Stop::Refused(Status::NotFound));
         }
         let resource = self.cache.find(&target.path, now, pending)?;
