@@ -24,9 +24,12 @@ mod upgrade;
 mod workers;
 
 // From a target to a file, and never to any other file.
+mod charset;
 mod confinement;
+mod dot_files;
 mod files;
 mod freshness;
+mod media_types;
 mod redirect;
 
 // The protocol, in the order in which a request walks through it (RFC 9112, then RFC 9110).
