@@ -1,11 +1,13 @@
 //! Every flag, once, in groups: the doc comments are the help text. A group is handed on whole and read where it
 //! is obeyed.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::Resettable;
 use clap::builder::styling::{AnsiColor, Styles};
-use clap::{Args, Parser};
+use clap::{Args, CommandFactory, FromArgMatches, Parser};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -39,6 +41,36 @@ pub struct Config {
     /// Which rights the process keeps.
     #[command(flatten)]
     pub privileges: Privileges,
+    /// Environment variables that were passed over, as `NAME=value`.
+    #[arg(skip)]
+    pub passed_over: Vec<String>,
+}
+
+impl Config {
+    /// Reads the command line, and the environment for what the command line does not say. A variable that is empty
+    /// counts as not set. Kubernetes sets variables such as HTTPD_PORT for a service called `httpd`, to the address
+    /// of that service: these are passed over.
+    ///
+    /// # Errors
+    /// A usage error, or the request for help or the version.
+    pub fn read() -> Result<Config, clap::Error> {
+        let mut command = Config::command();
+        let mut passed_over = Vec::new();
+        for argument in Config::command().get_arguments() {
+            let Some(name) = argument.get_env() else { continue };
+            let Some(value) = std::env::var_os(name) else { continue };
+            let is_service = is_service_address(&value);
+            if is_service {
+                passed_over.push(format!("{}={}", name.display(), value.display()));
+            }
+            if is_service || value.is_empty() {
+                command = command.mut_arg(argument.get_id(), |argument| argument.env(Resettable::Reset));
+            }
+        }
+        let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+        let config = Config::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+        Ok(Config { passed_over, ..config })
+    }
 }
 
 /// Where clients connect.
@@ -83,6 +115,14 @@ pub struct Files {
     /// Show the names in a folder that has no index.html, as a page or as JSON
     #[arg(long, env = "HTTPD_LISTING", value_parser = clap::builder::FalseyValueParser::new())]
     pub listing: bool,
+
+    /// Serve names that begin with a dot, too; .well-known is always served
+    #[arg(long, env = "HTTPD_DOT_FILES", value_parser = clap::builder::FalseyValueParser::new())]
+    pub dot_files: bool,
+
+    /// Media types that win over the built-in ones, in the form of /etc/mime.types: a type and its extensions a line
+    #[arg(long, env = "HTTPD_TYPES", value_name = "FILE")]
+    pub types: Option<PathBuf>,
 
     /// Memory for files that are kept ready, in MiB over all workers; 0 reads each file anew
     #[arg(long, env = "HTTPD_CACHE_SIZE", value_name = "MIB", default_value_t = 64)]
@@ -142,7 +182,7 @@ pub struct Timeouts {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Log")]
 pub struct Log {
-    /// Append the log to this file instead of standard error
+    /// Append the log to this file instead of standard error; - is standard output
     #[arg(long = "file-log", env = "HTTPD_FILE_LOG", value_name = "FILE")]
     pub file: Option<PathBuf>,
 }
@@ -165,6 +205,15 @@ pub struct Privileges {
     pub trial: Option<crate::server::Trial>,
 }
 
+/// An address as Kubernetes writes it for a service: `tcp://10.96.0.7:80`.
+fn is_service_address(value: &OsStr) -> bool {
+    let Some(text) = value.to_str() else { return false };
+    let address = ["tcp://", "udp://", "sctp://"].iter().find_map(|scheme| text.strip_prefix(scheme));
+    address
+        .and_then(|address| address.rsplit_once(':'))
+        .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
+}
+
 /// A time in seconds, 0.001 to 86,400, with or without a fraction.
 fn seconds(text: &str) -> Result<Duration, String> {
     match text.parse::<f64>() {
@@ -185,7 +234,24 @@ fn field_value(text: &str) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
+
+    #[test]
+    fn service_addresses() {
+        for (value, expected) in [
+            ("tcp://10.96.0.7:80", true),
+            ("udp://10.96.0.7:53", true),
+            ("sctp://[2001:db8::1]:80", true),
+            ("tcp://10.96.0.7", false),
+            ("tcp://10.96.0.7:http", false),
+            ("tcp://:80", false),
+            ("http://10.96.0.7:80", false),
+            ("10.96.0.7:80", false),
+            ("80", false),
+            ("", false),
+        ] {
+            assert_eq!(is_service_address(OsStr::new(value)), expected, "{value}");
+        }
+    }
 
     #[test]
     fn the_flags_are_consistent() {

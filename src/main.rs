@@ -2,12 +2,12 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use clap::error::ErrorKind;
 use otuserver::config::Config;
+use otuserver::server::report;
 
 fn main() -> ExitCode {
-    let config = match Config::try_parse() {
+    let config = match Config::read() {
         Ok(config) => config,
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             error.exit()
@@ -15,14 +15,14 @@ fn main() -> ExitCode {
         Err(error) => {
             let text = error.to_string();
             let first_line = text.lines().next().unwrap_or_default();
-            eprintln!("httpd: {} (see --help)", first_line.trim_start_matches("error: "));
+            report(&format!("httpd: {} (see --help)", first_line.trim_start_matches("error: ")));
             return ExitCode::from(2);
         }
     };
     match otuserver::server::run(&config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("httpd: {error}");
+            report(&format!("httpd: {error}"));
             ExitCode::FAILURE
         }
     }

@@ -1,14 +1,14 @@
 //! One line a response, after it is sent: the combined format and the microseconds it took.
 //!
-//! A worker gathers its lines and writes them once a turn of the loop. What a client sends is escaped, so
-//! that no request can forge a line.
+//! A worker gathers its lines and hands them to the writing thread once a turn of the loop. Whatever a client sends
+//! is escaped, so that no request can forge a line.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::IpAddr;
 use std::time::{Instant, SystemTime};
 
-use super::log_file::LogFile;
+use super::log_writer::{BATCH, LogWriter};
 use crate::http::field::Name;
 use crate::http::request::Request;
 use crate::http::status::Status;
@@ -74,15 +74,15 @@ fn escape(bytes: &[u8], text: &mut String) {
 
 /// The lines of one worker.
 pub(super) struct AccessLog {
-    file: LogFile,
+    writer: LogWriter,
     lines: Vec<u8>,
     time: String,
 }
 
 impl AccessLog {
-    /// A log that is written to `file`.
-    pub(super) fn new(file: LogFile) -> AccessLog {
-        AccessLog { file, lines: Vec::new(), time: String::new() }
+    /// A log that is handed to `writer`.
+    pub(super) fn new(writer: LogWriter) -> AccessLog {
+        AccessLog { writer, lines: Vec::new(), time: String::new() }
     }
 
     /// Sets the time of day that the next lines bear.
@@ -100,16 +100,20 @@ impl AccessLog {
 
     /// Adds the line of a response of which so many bytes of body were sent by `now`.
     pub(super) fn add(&mut self, line: &Line, bytes: u64, now: Instant) {
-        let (before, behind) = line.text.split_at(line.bytes_at);
+        let (before, after) = line.text.split_at(line.bytes_at);
         let microseconds = now.saturating_duration_since(line.arrived).as_micros();
         // Writing to a vector cannot fail.
-        let _ = writeln!(self.lines, "{before}{bytes}{behind} {microseconds}");
+        let _ = writeln!(self.lines, "{before}{bytes}{after} {microseconds}");
+        // The queue of the writing thread is bounded, and takes or loses what it is handed as a whole.
+        if self.lines.len() >= BATCH {
+            self.flush();
+        }
     }
 
-    /// Writes what was added.
+    /// Hands over what was added.
     pub(super) fn flush(&mut self) {
         if !self.lines.is_empty() {
-            self.file.append(&self.lines);
+            self.writer.append(&self.lines);
             self.lines.clear();
         }
     }
@@ -119,6 +123,7 @@ impl AccessLog {
 mod tests {
     use super::*;
     use crate::http1::parser::Parser;
+    use crate::server::log_file::{LogFile, Target};
 
     #[test]
     fn a_line_cannot_be_forged() {
@@ -135,9 +140,11 @@ mod tests {
         );
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("log");
-        let mut log = AccessLog::new(LogFile::open(Some(&path), None).unwrap());
+        let writer = LogWriter::new(LogFile::open(&Target::File(path.clone())).unwrap(), None);
+        let mut log = AccessLog::new(writer.clone());
         log.add(&line, 63, arrived + std::time::Duration::from_micros(123));
         log.flush();
+        writer.finish();
         let expected = "127.0.0.1 - - [22/Nov/2026:17:35:27 +0000] \"GET /a%0A\\x22\\x5Cx HTTP/1.1\" 200 63 \
                         \"-\" \"x\\x22 200 1\\x09\\xFF\" 123\n";
         assert_eq!(std::fs::read_to_string(path).unwrap(), expected);
@@ -145,8 +152,7 @@ mod tests {
 
     #[test]
     fn the_time_of_day() {
-        let directory = tempfile::tempdir().unwrap();
-        let mut log = AccessLog::new(LogFile::open(Some(&directory.path().join("log")), None).unwrap());
+        let mut log = AccessLog::new(LogWriter::new(LogFile::open(&Target::StandardError).unwrap(), None));
         log.set_time(SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(784_111_777));
         assert_eq!(log.time(), "06/Nov/1994:08:49:37 +0000");
     }

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::{Arc, mpsc};
 use std::thread;
 
-use super::log_file::LogFile;
+use super::logging::Log;
 use super::worker::{Setup, Worker};
 use super::workers::Workers;
 use super::{Context, Error};
@@ -58,7 +58,7 @@ impl WorkerThreads {
     }
 
     /// Handles signals until every worker has finished. The first worker that fails ends the server.
-    pub(super) fn wait(mut self, mut signals: Signals, log_file: &LogFile) -> io::Result<()> {
+    pub(super) fn wait(mut self, mut signals: Signals, log: &Log) -> io::Result<()> {
         let epoll = Epoll::new()?;
         epoll.add(&signals, SIGNALS, Interest::Readable)?;
         epoll.add(&*self.finished, FINISHED, Interest::Readable)?;
@@ -67,21 +67,22 @@ impl WorkerThreads {
             epoll.wait(&mut events, -1)?;
             for token in events.tokens() {
                 match token {
-                    SIGNALS => self.handle_signals(&mut signals, log_file),
+                    SIGNALS => self.handle_signals(&mut signals, log),
                     _ => self.take_results()?,
                 }
             }
         }
-        log::info!("stopped; its connections: {}", self.workers.closed());
+        log::debug!("stopped; its connections: {}", self.workers.closed());
         Ok(())
     }
 
-    fn handle_signals(&self, signals: &mut Signals, log_file: &LogFile) {
+    fn handle_signals(&self, signals: &mut Signals, log: &Log) {
         while let Some(signal) = signals.take() {
             match signal {
-                Signal::Reopen => log_file.reopen(),
+                Signal::Reopen => log.reopen(),
                 Signal::Stop if self.workers.is_stopping() => {
                     log::warn!("stopped at once by a second signal");
+                    log.writer().finish();
                     std::process::exit(1);
                 }
                 Signal::Stop => self.workers.stop(),

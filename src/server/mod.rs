@@ -14,6 +14,8 @@ mod exchange;
 mod input;
 mod limits;
 mod log_file;
+mod log_writer;
+mod logging;
 mod main_thread;
 mod output;
 mod privileges;
@@ -26,21 +28,24 @@ mod worker;
 mod workers;
 
 use std::fmt;
-use std::io::{self, Write};
+use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 
-use crate::config::Config;
+use crate::config::{Config, Files};
+use crate::http::media_type::Types;
 use crate::site::CacheShare;
 use crate::site::resolve::Root;
 use crate::site::shared::Shared;
+use crate::site::types_file;
 use crate::sys::signal::Signals;
 use crate::sys::socket::Listener;
 use crate::sys::user::become_user;
 use blocking::Blocking;
 use descriptors::Descriptors;
-use log_file::{LogFile, start_log_opener};
+use log_writer::LogWriter;
+use logging::Log;
+pub use logging::report;
 use main_thread::WorkerThreads;
 #[cfg(debug_assertions)]
 pub use trial::Trial;
@@ -77,31 +82,42 @@ impl<T> Context<T> for io::Result<T> {
     }
 }
 
-/// Serves until a signal says stop. The order of the steps matters:
+/// Serves until a signal says stop. What the log has accepted is written before this returns, unless the log takes
+/// nothing.
 ///
-/// 1. Open the log, while there is one thread: the process that opens it again starts as a copy of this one.
+/// # Errors
+/// An [`Error`] when the server cannot start (the log, the address, the root), or a worker cannot go on.
+pub fn run(config: &Config) -> Result<(), Error> {
+    let inherited = address::inherited()?;
+    let log = Log::open(config.log.file.as_deref())?;
+    log.take_messages();
+    for variable in &config.passed_over {
+        log::warn!("{variable} is passed over: it is the address of a service, as Kubernetes sets it");
+    }
+    let result = serve(config, inherited, &log);
+    log.writer().finish();
+    result
+}
+
+/// The order of the steps matters:
+///
+/// 1. Take the socket that a supervisor passes on (above), before anything is opened. Then open the log.
 /// 2. Bind the address as the user that started us: low ports need root. Then become the other user.
-/// 3. Open the root with the rights of that user.
+/// 3. Open the root, and read the media types, with the rights of that user.
 /// 4. Block signals: all threads inherit that, and the main thread reads them.
 /// 5. Listen last, after everything that can fail: with `--reuse-port` we take the other server's clients from
 ///    this moment on.
 /// 6. Lock in: all threads inherit that too, and it leaves no right to listen.
-/// 7. Start the workers. From then on the main thread waits for signals, and for the workers to finish.
-///
-/// # Errors
-/// An [`Error`] when the server cannot start (the root, the log, the address), or a worker cannot go on.
-pub fn run(config: &Config) -> Result<(), Error> {
-    let log_file = open_log(config.log.file.as_deref())?;
-    start_logger(log_file.clone());
-    end_with_a_panic();
-    let listener = address::bind(&config.listen)?;
+/// 7. Start the threads. From then on the main thread waits for signals, and for the workers to finish.
+fn serve(config: &Config, inherited: Option<Listener>, log: &Log) -> Result<(), Error> {
+    let listener = inherited.map_or_else(|| address::bind(&config.listen), Ok)?;
     change_user(config.privileges.user.as_deref())?;
     let root = Root::new(&config.files.document_root)
         .context(|| format!("cannot serve {}", config.files.document_root.display()))?;
+    let shared = Shared::new(read_types(&config.files)?);
     let descriptors = Descriptors::share_out();
     let signals = Signals::new().context(|| "cannot wait for signals".into())?;
-    address::listen(&listener, &config.listen)?;
-    let address = listener.local_address().context(|| "cannot tell the address".into())?;
+    let address = address::listen(&listener, &config.listen)?;
     if !config.privileges.no_sandbox {
         privileges::lockdown::lock_in(&config.files.document_root, root.path());
     }
@@ -109,9 +125,10 @@ pub fn run(config: &Config) -> Result<(), Error> {
     if let Some(trial) = config.privileges.trial {
         trial.run(root.path());
     }
-    let threads = start_workers(config, listener, &root, &descriptors, &log_file)?;
-    announce(address, &root, config.limits.workers, &log_file);
-    threads.wait(signals, &log_file).context(|| "cannot wait for events".into())
+    log.writer().start().context(|| "cannot start a thread for the log".into())?;
+    let threads = start_workers(config, listener, &root, shared, &descriptors, log.writer())?;
+    announce(address, &root, config.limits.workers, log);
+    threads.wait(signals, log).context(|| "cannot wait for events".into())
 }
 
 fn change_user(user: Option<&str>) -> Result<(), Error> {
@@ -119,12 +136,19 @@ fn change_user(user: Option<&str>) -> Result<(), Error> {
     privileges::identity::find(user).and_then(become_user).context(|| format!("cannot run as {user}"))
 }
 
+/// The built-in media types, and those of a file.
+fn read_types(files: &Files) -> Result<Types, Error> {
+    let Some(path) = &files.types else { return Ok(Types::default()) };
+    types_file::read(path).context(|| format!("cannot use the media types of {}", path.display()))
+}
+
 fn start_workers(
     config: &Config,
     listener: Listener,
     root: &Root,
+    shared: Shared,
     descriptors: &Descriptors,
-    log_file: &LogFile,
+    log: &LogWriter,
 ) -> Result<WorkerThreads, Error> {
     let count = usize::from(config.limits.workers);
     let cache_bytes = usize::try_from(u64::from(config.files.cache_size) << 20).unwrap_or(usize::MAX);
@@ -132,7 +156,7 @@ fn start_workers(
     let workers = Arc::new(Workers::new(count).context(|| "cannot make the workers".into())?);
     let listener = Arc::new(listener);
     let blocking = Blocking::default();
-    let shared = Arc::new(Shared::default());
+    let shared = Arc::new(shared);
     let mut threads =
         WorkerThreads::new(Arc::clone(&workers)).context(|| "cannot make the workers".into())?;
     for index in 0..count {
@@ -146,7 +170,7 @@ fn start_workers(
             cache: CacheShare { bytes: cache_bytes / count, descriptors: descriptors.files / count },
             shared: Arc::clone(&shared),
             blocking: blocking.clone(),
-            log_file: log_file.clone(),
+            log: log.clone(),
             logs_access: log::log_enabled!(target: "access", log::Level::Info),
             timeouts: config.timeouts,
             keeps_listening: config.listen.reuse_port,
@@ -157,40 +181,12 @@ fn start_workers(
     Ok(threads)
 }
 
-/// Opens the log. To be called first, while there is one thread and nothing open that a process of its own could
-/// inherit.
-fn open_log(path: Option<&Path>) -> Result<LogFile, Error> {
-    let name = || path.map_or("standard error".into(), |path| path.display().to_string());
-    let opener =
-        path.map(start_log_opener).transpose().context(|| "cannot start a process for the log".into())?;
-    LogFile::open(path, opener).context(|| format!("cannot open the log {}", name()))
-}
-
-fn start_logger(log_file: LogFile) {
-    let filter = env_logger::Env::default().default_filter_or("info");
-    let target = env_logger::Target::Pipe(Box::new(log_file));
-    // It fails only when there is a logger already: in a test that runs two servers.
-    let _ = env_logger::Builder::from_env(filter).target(target).try_init();
-}
-
-/// A panic says where it was, in the log too, and ends the process whatever the build's profile says.
-fn end_with_a_panic() {
-    std::panic::set_hook(Box::new(|panic| {
-        log::error!("{panic}; the server ends");
-        std::process::abort();
-    }));
-}
-
-/// The one line that says where the server is. It goes to standard error whatever RUST_LOG says, and to a
-/// log file too.
-fn announce(address: SocketAddr, root: &Root, workers: u16, log_file: &LogFile) {
+/// The one line that says where the server is.
+fn announce(address: SocketAddr, root: &Root, workers: u16, log: &Log) {
     let noun = if workers == 1 { "worker" } else { "workers" };
     let version = env!("CARGO_PKG_VERSION");
     let root = root.path().display();
-    let line = format!("httpd {version} listening on http://{address}, serving {root} with {workers} {noun}");
-    // Nobody may be there to read it: a closed standard error is no reason not to serve.
-    let _ = writeln!(io::stderr(), "{line}");
-    if log_file.is_file() {
-        log::info!("{line}");
-    }
+    log.announce(&format!(
+        "httpd {version} listening on http://{address}, serving {root} with {workers} {noun}"
+    ));
 }

@@ -21,7 +21,7 @@ use super::blocking::Blocking;
 use super::close_reason::CloseReason;
 use super::connection::{Connection, Event, Turn};
 use super::limits::ConnectionLimits;
-use super::log_file::LogFile;
+use super::log_writer::LogWriter;
 use super::output::{Output, SENDING_TIME};
 use super::timers::Timers;
 use super::workers::{Finished, Incoming, Peer, Workers};
@@ -64,7 +64,7 @@ pub(super) struct Setup {
     /// The part of the site that all workers share.
     pub(super) shared: Arc<Shared>,
     pub(super) blocking: Blocking,
-    pub(super) log_file: LogFile,
+    pub(super) log: LogWriter,
     /// Whether responses are logged.
     pub(super) logs_access: bool,
     pub(super) timeouts: Timeouts,
@@ -143,7 +143,7 @@ impl Worker {
             epoll.add(&**listener, LISTENER, Interest::ReadableExclusive)?;
         }
         epoll.add(setup.workers.peer(setup.index).waker(), WAKER, Interest::Readable)?;
-        let mut log = setup.logs_access.then(|| AccessLog::new(setup.log_file.clone()));
+        let mut log = setup.logs_access.then(|| AccessLog::new(setup.log.clone()));
         if let Some(log) = &mut log {
             log.set_time(now.time);
         }

@@ -15,13 +15,13 @@ use crate::sys::open::Purpose;
 const RULES: [&[u8]; 2] = [b"_headers", b"_redirects"];
 
 /// The entries of a folder beneath the root: `path` ends in a slash, or is empty for the root. Waits for the disk.
-pub(super) fn read<'a>(root: &Root, path: &'a [u8]) -> Result<Folder<'a>, Refusal> {
+pub(super) fn read<'a>(root: &Root, path: &'a [u8], shows_dot_files: bool) -> Result<Folder<'a>, Refusal> {
     let place = if path.is_empty() { b"." } else { path };
     let mut directory = Directory::new(root.open(place, "", Purpose::List)?);
     let root = root.directory()?;
     let mut folder = Folder { path, entries: Vec::new(), is_cut: false };
     while let Some(name) = directory.next_name()? {
-        if !is_shown(path, name.to_bytes()) {
+        if !is_shown(path, name.to_bytes(), shows_dot_files) {
             continue;
         }
         let Some(found) = identify(&root, path, &directory, &name) else { continue };
@@ -41,11 +41,11 @@ pub(super) fn read<'a>(root: &Root, path: &'a [u8]) -> Result<Folder<'a>, Refusa
 }
 
 /// Whether a name may be shown, whatever it stands for.
-fn is_shown(path: &[u8], name: &[u8]) -> bool {
+fn is_shown(path: &[u8], name: &[u8], shows_dot_files: bool) -> bool {
     let suffixes = SIDECARS.iter().map(|coding| coding.suffix().as_bytes());
     let original = suffixes.into_iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name);
     let is_rules = path.is_empty() && RULES.contains(&original);
-    !is_rules && !resolve::is_hidden_name(name)
+    !is_rules && (shows_dot_files || !resolve::is_hidden_name(name))
 }
 
 /// The file or folder that a name stands for. `None` where it has gone meanwhile, and for a symlink that leads outside

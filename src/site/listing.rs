@@ -16,6 +16,7 @@ use super::representation::{Content, Representation};
 use super::resolve::{Refusal, Root};
 use super::response::Response;
 use super::shared::Shared;
+use crate::config::Files;
 use crate::http::encoding::Coding;
 use crate::http::preconditions::{self, Outcome};
 use crate::http::request::Request;
@@ -33,6 +34,8 @@ pub(crate) struct List {
     root: Root,
     path: Vec<u8>,
     view: View,
+    /// Whether names that begin with a dot are shown.
+    shows_dot_files: bool,
     shared: Arc<Shared>,
 }
 
@@ -46,7 +49,7 @@ pub(crate) struct Listed {
 impl List {
     /// Makes the listing. Waits for the disk.
     pub(super) fn run(&self) -> Result<Listed, Refusal> {
-        let bytes = self.view.render(folder::read(&self.root, &self.path)?);
+        let bytes = self.view.render(folder::read(&self.root, &self.path, self.shows_dot_files)?);
         let digest = entity_tag::digest_of_bytes(&bytes);
         Ok(Listed { body: self.shared.body(bytes, digest), digest })
     }
@@ -55,13 +58,14 @@ impl List {
 /// Lists folders for one worker.
 pub(super) struct Lister {
     root: Root,
+    shows_dot_files: bool,
     shared: Arc<Shared>,
 }
 
 impl Lister {
     /// Lists folders beneath `root`.
-    pub(super) fn new(root: Root, shared: Arc<Shared>) -> Lister {
-        Lister { root, shared }
+    pub(super) fn new(root: Root, files: &Files, shared: Arc<Shared>) -> Lister {
+        Lister { root, shows_dot_files: files.dot_files, shared }
     }
 
     /// The response to a request for a folder.
@@ -76,8 +80,14 @@ impl Lister {
     ) -> Result<Response, Stop> {
         let view = View::of(request, target.query);
         let Some(listed) = pending.listed() else {
-            let (root, shared, path) = (self.root.clone(), Arc::clone(&self.shared), target.path.as_bytes());
-            return Err(Job::List(List { root, path: path.to_vec(), view, shared }).into());
+            return Err(Job::List(List {
+                root: self.root.clone(),
+                path: target.path.as_bytes().to_vec(),
+                view,
+                shows_dot_files: self.shows_dot_files,
+                shared: Arc::clone(&self.shared),
+            })
+            .into());
         };
         let Listed { body, digest } = listed.clone()?;
         let tag = entity_tag::of_digest(digest, Coding::Identity);

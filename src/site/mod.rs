@@ -4,6 +4,7 @@
 //! file. Nothing here knows of sockets.
 
 mod cache;
+mod characters;
 mod clock_cache;
 mod entity_tag;
 mod error_page;
@@ -14,6 +15,7 @@ mod listing;
 mod load;
 mod names;
 pub(crate) mod now;
+mod one_state;
 pub(crate) mod pending;
 pub(crate) mod representation;
 pub(crate) mod residency;
@@ -21,6 +23,7 @@ pub(crate) mod resolve;
 mod resource;
 pub(crate) mod response;
 pub(crate) mod shared;
+pub(crate) mod types_file;
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -66,6 +69,8 @@ pub(crate) struct Site {
     cache: Cache,
     lister: Lister,
     errors: ErrorPages,
+    /// Whether names that begin with a dot are not served.
+    hides_dot_files: bool,
     /// The fields of a response to OPTIONS.
     options: Rc<Representation>,
 }
@@ -75,9 +80,10 @@ impl Site {
     pub(crate) fn new(root: Root, files: &Files, share: CacheShare, shared: Arc<Shared>) -> Site {
         let allow = [("Allow", request::ALLOWED.as_bytes())];
         let options = Representation::new(&allow, &[], media_type::UNKNOWN, Content::Memory(Arc::new([])));
-        let lister = Lister::new(root.clone(), Arc::clone(&shared));
+        let lister = Lister::new(root.clone(), files, Arc::clone(&shared));
         let cache = Cache::new(root, files, share, shared);
-        Site { cache, lister, errors: ErrorPages::rendered(), options: Rc::new(options) }
+        let (errors, options) = (ErrorPages::rendered(), Rc::new(options));
+        Site { cache, lister, errors, hides_dot_files: !files.dot_files, options }
     }
 
     /// The answer to a request, for which the `pending` jobs were done.
@@ -109,7 +115,7 @@ impl Site {
         if request.method == Method::Options {
             return Ok(self.options());
         }
-        if resolve::is_hidden(&target.path) {
+        if self.hides_dot_files && resolve::is_hidden(&target.path) {
             return Err(Stop::Refused(Status::NotFound));
         }
         let resource = self.cache.find(&target.path, now, pending)?;

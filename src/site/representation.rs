@@ -96,8 +96,8 @@ pub(super) struct Variant {
     pub(super) tag: Vec<u8>,
     /// Seconds since 1970, never later than the time of reading (RFC 9110 section 8.8.2.1).
     pub(super) last_modified: u64,
-    /// The type of the file without its coding.
-    pub(super) media_type: &'static str,
+    /// The type of the file without its coding, with the charset of a text.
+    pub(super) media_type: Rc<str>,
     pub(super) representation: Rc<Representation>,
 }
 

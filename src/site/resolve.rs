@@ -159,15 +159,15 @@ pub(crate) fn file_name(path: &Path) -> Vec<u8> {
     [path.as_bytes(), index].concat()
 }
 
-/// Whether a segment is a hidden name.
+/// Whether a path leads through a hidden name.
 pub(crate) fn is_hidden(path: &Path) -> bool {
     let bytes = path.as_bytes();
-    let has_hidden = bytes.starts_with(b".") || memchr::memmem::find(bytes, b"/.").is_some();
-    has_hidden && path.segments().any(is_hidden_name)
+    let has_dot = bytes.starts_with(b".") || memchr::memmem::find(bytes, b"/.").is_some();
+    has_dot && path.segments().any(is_hidden_name)
 }
 
 /// Whether a name begins with a dot, `.well-known` apart: such names hold what is not meant to be seen.
-pub(super) fn is_hidden_name(name: &[u8]) -> bool {
+pub(crate) fn is_hidden_name(name: &[u8]) -> bool {
     name.starts_with(b".") && name != WELL_KNOWN
 }
 

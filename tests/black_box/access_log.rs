@@ -1,16 +1,23 @@
-//! The access log: one line a request, after its reply, in the combined format with the microseconds it took
-//! behind it. No request can forge a line or break one; no rotation loses one (SIGHUP, SIGUSR1), and no
-//! full disk stops the service.
+//! The access log: one line a request, after its reply, in the combined format and then the microseconds it took.
+//! No request can forge a line or break one, and no rotation loses one (SIGHUP, SIGUSR1). No log stops the service: a
+//! full disk, or a pipe, a socket or a terminal that nobody reads.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crate::date;
+use crate::calendar;
+use crate::client::Client;
 use crate::patience::eventually;
-use crate::server::Server;
+use crate::server::{Server, unprivileged};
 use crate::site::{Site, WELCOME};
+use crate::system;
 
 /// The parts of an access line.
 #[derive(Debug)]
@@ -36,7 +43,7 @@ fn parse(line: &str) -> Option<Line> {
     let (agent, microseconds) = rest.split_once("\" ")?;
     Some(Line {
         peer: peer.to_owned(),
-        time: date::parse_log(time)?,
+        time: calendar::parse_log(time)?,
         request: request.to_owned(),
         status: status.parse().ok()?,
         bytes: bytes.parse().ok()?,
@@ -55,14 +62,14 @@ fn await_lines(server: &Server, count: usize) -> Vec<Line> {
 #[test]
 fn a_line_has_all_its_parts() {
     let server = Site::new().serve();
-    let (before, begin) = (date::now(), Instant::now());
+    let (before, begin) = (calendar::now(), Instant::now());
     let mut client = server.connect();
     client.ask("GET", "/?q=1", "Referer: http://a/b\r\nUser-Agent: curl/7.88\r\n");
     let line = await_lines(&server, 1).remove(0);
     assert_eq!((line.peer.as_str(), line.request.as_str()), ("127.0.0.1", "GET /?q=1 HTTP/1.1"));
     assert_eq!((line.status, line.bytes), (200, WELCOME.len() as u64));
     assert_eq!((line.referrer.as_str(), line.agent.as_str()), ("http://a/b", "curl/7.88"));
-    assert!((before..=date::now()).contains(&line.time), "{line:?}");
+    assert!((before..=calendar::now()).contains(&line.time), "{line:?}");
     assert!(u128::from(line.microseconds) <= begin.elapsed().as_micros(), "{line:?}");
 }
 
@@ -305,5 +312,203 @@ fn a_log_that_cannot_be_reopened_does_not_stop_it_either() {
     server.process.signal(libc::SIGHUP);
     for _ in 0..100 {
         assert_eq!(server.get("/").text(), WELCOME);
+    }
+}
+
+#[test]
+fn a_log_without_a_descriptor_is_reopened_later() {
+    let site = Site::new();
+    let log = site.outside("access.log");
+    let server = site.serve_with(&["--file-log", log.to_str().expect("an ordinary name")]);
+    fs::rename(&log, site.outside("access.log.1")).expect("rotate");
+    server.process.limit_descriptors(3);
+    server.process.signal(libc::SIGHUP);
+    let line = server.process.errors.await_line(|line| line.contains("cannot be reopened"));
+    assert!(line.ends_with("the old file goes on: no descriptor is left for it"), "{line}");
+    server.process.limit_descriptors(100);
+    server.process.signal(libc::SIGHUP);
+    eventually("the log is reopened", || {
+        fs::read_to_string(&log).is_ok_and(|text| text.contains("reopened"))
+    });
+}
+
+/// A server whose standard error is in the hands of the test, which reads it or does not.
+struct Unread {
+    child: Child,
+    log: File,
+    address: SocketAddr,
+}
+
+/// How much longer than its last lines may take a server is given to end: far less than a wait without end.
+const END: Duration = Duration::from_secs(5);
+
+impl Unread {
+    /// Starts the server and reads the line that says where it listens, and no byte more.
+    fn start(mut command: Command, log: File, theirs: OwnedFd) -> Unread {
+        let child = command.stderr(theirs).spawn().expect("it starts");
+        // The command holds the other end, too: a log that nobody holds any more ends.
+        drop(command);
+        let mut line = Vec::new();
+        while line.last() != Some(&b'\n') {
+            let mut byte = [0];
+            (&log).read_exact(&mut byte).expect("the listening line");
+            line.push(byte[0]);
+        }
+        let line = String::from_utf8(line).expect("text");
+        let (_, rest) = line.split_once("http://").expect("the listening line");
+        let address = rest.split_once(',').expect("and more").0.parse().expect("an address");
+        Unread { child, log, address }
+    }
+
+    fn ask(&self, count: usize) {
+        let mut client = Client::connect(self.address, "client");
+        let long = "a".repeat(2000);
+        let long = format!("Referer: {long}\r\nUser-Agent: {long}\r\n");
+        for _ in 0..count {
+            assert_eq!(client.ask("GET", "/", &long).text(), WELCOME);
+        }
+    }
+
+    fn end(&mut self) -> ExitStatus {
+        let begin = Instant::now();
+        system::send_signal(self.child.id(), libc::SIGTERM);
+        let status = self.child.wait().expect("it is ours");
+        assert!(begin.elapsed() < END, "{:?}", begin.elapsed());
+        status
+    }
+}
+
+impl Drop for Unread {
+    fn drop(&mut self) {
+        // Both fail only if it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The ends of streams that fill up when nobody reads: ours and the server's.
+fn streams() -> [(&'static str, File, OwnedFd); 3] {
+    let (ours, theirs) = UnixStream::pair().expect("a pair of sockets");
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    let (controller, terminal) = system::open_terminal();
+    [
+        ("a socket", File::from(OwnedFd::from(ours)), theirs.into()),
+        ("a pipe", File::from(OwnedFd::from(reader)), writer.into()),
+        ("a terminal", controller, terminal),
+    ]
+}
+
+/// Requests with long lines that are more than all buffers on the way take.
+const TOO_MANY: usize = 2000;
+
+#[test]
+fn a_log_that_nobody_reads_does_not_stop_the_service() {
+    let site = Site::new();
+    for (what, ours, theirs) in streams() {
+        let mut server = Unread::start(site.command(&["-w", "2"]), ours, theirs);
+        server.ask(TOO_MANY);
+        assert_eq!(server.end().code(), Some(0), "{what}");
+    }
+}
+
+#[test]
+fn nor_does_a_pipe_that_it_could_not_open_again() {
+    let site = Site::new();
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    let command = unprivileged(site.command(&[]), &site.path(".."));
+    let mut server = Unread::start(command, File::from(OwnedFd::from(reader)), writer.into());
+    server.ask(TOO_MANY);
+    assert_eq!(server.end().code(), Some(0));
+}
+
+#[test]
+fn a_second_signal_does_not_wait_for_the_log_either() {
+    let site = Site::new();
+    site.write_sparse("large.bin", 64 << 20, b"");
+    for (what, ours, theirs) in streams() {
+        let mut server = Unread::start(site.command(&["--grace", "60"]), ours, theirs);
+        let mut slow = Client::connect(server.address, "download");
+        slow.send("GET /large.bin HTTP/1.1\r\nHost: a\r\n\r\n");
+        slow.response_head();
+        server.ask(TOO_MANY);
+        system::send_signal(server.child.id(), libc::SIGTERM);
+        eventually("it has heard the signal", || std::net::TcpStream::connect(server.address).is_err());
+        assert_eq!(server.end().code(), Some(1), "{what}");
+    }
+}
+
+#[test]
+fn a_start_that_fails_ends_although_nobody_reads_why() {
+    let (ours, theirs) = UnixStream::pair().expect("a pair of sockets");
+    theirs.set_nonblocking(true).expect("a flag");
+    while (&theirs).write(&[b'\n'; 4096]).is_ok() {}
+    theirs.set_nonblocking(false).expect("a flag");
+    let mut command = Site::new().command(&["--file-log", "/nowhere/at/all"]);
+    let begin = Instant::now();
+    let status = command.stderr(OwnedFd::from(theirs)).status().expect("it starts");
+    assert_eq!(status.code(), Some(1));
+    assert!(begin.elapsed() < END, "{:?}", begin.elapsed());
+    drop(ours);
+}
+
+#[test]
+fn lines_that_were_lost_are_counted() {
+    let site = Site::new();
+    for (what, ours, theirs) in streams() {
+        let server = Unread::start(site.command(&[]), ours, theirs);
+        server.ask(TOO_MANY);
+        let mut log = BufReader::new(&server.log);
+        let (mut count, mut line) = (0, String::new());
+        let lost: usize = loop {
+            line.clear();
+            log.read_line(&mut line).expect("a line");
+            match line.trim_end().split_once("lines of the log that were lost: ") {
+                Some((_, lost)) => break lost.parse().expect("a number"),
+                None => assert!(parse(line.trim_end()).is_some(), "{what}: a broken line: {line:?}"),
+            }
+            count += 1;
+        };
+        assert!(lost > 0 && count + lost == TOO_MANY, "{what}: {count} lines and {lost} lost ones");
+        server.ask(1);
+        line.clear();
+        log.read_line(&mut line).expect("a line");
+        assert!(parse(line.trim_end()).is_some(), "{what}: {line:?}");
+    }
+}
+
+#[test]
+fn the_log_may_be_a_standard_stream() {
+    let site = Site::new();
+    for (name, is_output) in [("-", true), ("/dev/stdout", true), ("/dev/stderr", false)] {
+        let mut server = site.serve_with(&["--file-log", name]);
+        server.get("/");
+        server.process.signal(libc::SIGHUP);
+        server.get("/");
+        server.process.signal(libc::SIGTERM);
+        assert_eq!(server.process.await_exit().code(), Some(0), "{name}");
+        let is_access = |line: &&String| parse(line).is_some();
+        let count = |lines: Vec<String>| lines.iter().filter(is_access).count();
+        let (output, errors) = (server.process.output.await_end(), server.process.errors.await_end());
+        assert!(output.iter().any(|line| line.contains("listening on")) == is_output, "{output:?}");
+        assert_eq!((count(output), count(errors)), if is_output { (2, 0) } else { (0, 2) }, "{name}");
+    }
+}
+
+#[test]
+fn standard_output_may_be_a_socket() {
+    // The kernel does not open a socket by a name such as /dev/stdout.
+    let site = Site::new();
+    for name in ["-", "/dev/stdout"] {
+        let (ours, theirs) = UnixStream::pair().expect("a pair of sockets");
+        let mut command = site.command(&["--file-log", name]);
+        command.stdout(OwnedFd::from(theirs));
+        let mut process = command.stderr(Stdio::null()).spawn().expect("it starts");
+        drop(command);
+        let mut lines = BufReader::new(ours).lines();
+        let line = lines.next().expect("a line").expect("text");
+        assert!(line.contains("listening on"), "{line}");
+        system::send_signal(process.id(), libc::SIGTERM);
+        assert_eq!(lines.count(), 0, "{name}");
+        assert!(process.wait().expect("it is ours").success(), "{name}");
     }
 }

@@ -1,4 +1,4 @@
-//! How the command starts and how it refuses to: flags, environment, the line that says where it listens,
+//! The start of the command, and its refusals: flags, environment, the line that says where it listens,
 //! exit codes and messages. 2 is for what the operator typed, 1 for what the machine would not do.
 //! Never a panic, never a silent failure.
 
@@ -99,6 +99,67 @@ fn every_flag_can_come_from_the_environment() {
     eventually("the line in the log file", || {
         fs::read_to_string(&log).is_ok_and(|log| log.contains("GET / "))
     });
+}
+
+/// The variable of each flag, as the help text has it.
+fn variables() -> Vec<String> {
+    let mut command = httpd();
+    command.arg("--help");
+    let help = run_to_end(command).2.join("\n");
+    let variables: Vec<String> =
+        help.split("[env: ").skip(1).filter_map(|rest| Some(rest.split_once('=')?.0.to_owned())).collect();
+    assert!(variables.len() > 15, "{variables:?}");
+    variables
+}
+
+#[test]
+fn an_empty_variable_is_no_variable() {
+    let site = Site::new();
+    for variable in variables() {
+        let mut command = httpd();
+        command.current_dir(site.root()).env(&variable, "");
+        if variable == "HTTPD_PORT" {
+            // The default port may be in use: so it is only seen to be the one that is tried, at an address of
+            // another machine (RFC 5737).
+            command.args(["--host", "192.0.2.1"]);
+            let (code, errors, _) = run_to_end(command);
+            assert!(code == Some(1) && errors[0].contains("port 8000"), "{errors:?}");
+            continue;
+        }
+        command.args(["-p", "0"]);
+        let server = Server::start(command);
+        assert_eq!(server.get("/").text(), WELCOME, "{variable}");
+        assert!(server.listening_line.contains("with 1 worker"), "{variable}: {}", server.listening_line);
+    }
+}
+
+#[test]
+fn a_variable_that_kubernetes_sets_is_passed_over() {
+    let site = Site::new();
+    for (variable, value) in variables()
+        .into_iter()
+        .zip(["tcp://10.96.0.7:80", "udp://10.96.0.7:53", "sctp://[2001:db8::1]:9"].into_iter().cycle())
+    {
+        let mut command = httpd();
+        command.current_dir(site.root()).env(&variable, value);
+        let warning = format!("{variable}={value} is passed over");
+        if variable == "HTTPD_PORT" {
+            command.args(["--host", "192.0.2.1"]);
+            let (code, errors, _) = run_to_end(command);
+            assert!(code == Some(1) && errors.len() == 2, "{errors:?}");
+            assert!(errors[0].contains(&warning) && errors[1].contains("port 8000"), "{errors:?}");
+            continue;
+        }
+        command.args(["-p", "0"]);
+        let server = Server::start(command);
+        server.process.errors.await_line(|line| line.contains(&warning));
+        assert_eq!(server.get("/").text(), WELCOME, "{variable}");
+    }
+    // The rest of what it sets for such a service is not ours.
+    let mut command = site.command(&[]);
+    command.env("HTTPD_PORT_80_TCP", "tcp://10.96.0.7:80").env("HTTPD_SERVICE_PORT", "80");
+    let server = Server::start(command);
+    assert_eq!(server.get("/").text(), WELCOME);
 }
 
 #[test]

@@ -3,11 +3,12 @@
 //! fails the test at once.
 #![allow(unsafe_code)]
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
@@ -39,6 +40,23 @@ pub(crate) fn make_fifo(path: &Path) {
     // SAFETY: the CString lives until the call has returned and ends with a NUL.
     let result = unsafe { libc::mkfifo(name.as_ptr(), 0o666) };
     assert_eq!(result, 0, "mkfifo: {}", io::Error::last_os_error());
+}
+
+/// A new terminal: the end that shows what is written to it, and the end that programs write to.
+pub(crate) fn open_terminal() -> (File, OwnedFd) {
+    let mut name = [0; 64];
+    // SAFETY: the descriptor is checked before it is used, and is new and ours; `name` has room for its length.
+    let controller = unsafe {
+        let controller = libc::posix_openpt(libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC);
+        assert!(controller >= 0, "posix_openpt: {}", io::Error::last_os_error());
+        assert_eq!(libc::unlockpt(controller), 0, "unlockpt");
+        assert_eq!(libc::ptsname_r(controller, name.as_mut_ptr(), name.len()), 0, "ptsname_r");
+        File::from_raw_fd(controller)
+    };
+    // SAFETY: ptsname_r has written a name that ends with a NUL.
+    let name = unsafe { CStr::from_ptr(name.as_ptr()) }.to_str().expect("ASCII");
+    let terminal = File::options().read(true).write(true).custom_flags(libc::O_NOCTTY).open(name);
+    (controller, terminal.expect("a terminal").into())
 }
 
 /// Whether these tests run as root, for whom file permissions forbid nothing.

@@ -1,0 +1,185 @@
+//! The log as the server opens, reopens and ends it.
+//!
+//! A server that is locked in may open no file to write to: a process of its own, which was started before, opens
+//! the log again after it was moved away.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use super::log_file::{LogFile, Target};
+use super::log_writer::LogWriter;
+use super::{Context, Error};
+use crate::sys::log_opener::LogOpener;
+
+/// The log of the server.
+pub(super) struct Log {
+    writer: LogWriter,
+    /// `None` for the standard streams, which stay as they are.
+    reopener: Option<Arc<Reopener>>,
+}
+
+impl Log {
+    /// Opens the log, and starts the process that opens it again.
+    pub(super) fn open(path: Option<&Path>) -> Result<Log, Error> {
+        let name = || path.map_or("standard error".into(), |path| path.display().to_string());
+        let target = Target::new(path).context(|| format!("cannot open the log {}", name()))?;
+        let open = |target| LogFile::open(target).context(|| format!("cannot open the log {}", name()));
+        let standard_error = open(&Target::StandardError)?;
+        let Target::File(path) = &target else {
+            let writer = match target {
+                Target::StandardError => LogWriter::new(standard_error, None),
+                _ => LogWriter::new(open(&target)?, Some(LogWriter::new(standard_error, None))),
+            };
+            return Ok(Log { writer, reopener: None });
+        };
+        let opener = LogOpener::start(path).context(|| "cannot start a process for the log".into())?;
+        let writer = LogWriter::new(open(&target)?, Some(LogWriter::new(standard_error, None)));
+        let reopener = Reopener::new(writer.clone(), move || opener.open().map(LogFile::from));
+        Ok(Log { writer, reopener: Some(Arc::new(reopener)) })
+    }
+
+    /// The queue that all threads append to.
+    pub(super) fn writer(&self) -> &LogWriter {
+        &self.writer
+    }
+
+    /// Sends the messages of the server to the log. A panic says where it was, in the log too, and ends the process
+    /// whatever the build's profile says.
+    pub(super) fn take_messages(&self) {
+        let filter = env_logger::Env::default().default_filter_or("info");
+        let target = env_logger::Target::Pipe(Box::new(self.writer.clone()));
+        // It fails only when there is a logger already: in a test that runs two servers.
+        let _ = env_logger::Builder::from_env(filter).target(target).try_init();
+        let writer = self.writer.clone();
+        std::panic::set_hook(Box::new(move |panic| {
+            log::error!("{panic}; the server ends");
+            writer.finish();
+            std::process::abort();
+        }));
+    }
+
+    /// Says a line on standard error whatever RUST_LOG says, and in the log.
+    pub(super) fn announce(&self, line: &str) {
+        self.writer.standard_error().append(format!("{line}\n").as_bytes());
+        if !self.writer.is_standard_error() {
+            log::info!("{line}");
+        }
+    }
+
+    /// Opens the file again after it was moved away.
+    pub(super) fn reopen(&self) {
+        if let Some(reopener) = &self.reopener {
+            reopener.request();
+        }
+    }
+}
+
+/// Opens the log file again on a thread of its own: the folder of a log may lie on a disk that hangs.
+struct Reopener {
+    writer: LogWriter,
+    open: Box<dyn Fn() -> io::Result<LogFile> + Send + Sync>,
+    /// How often the file was asked to be opened again since that was last done.
+    requests: AtomicUsize,
+}
+
+impl Reopener {
+    fn new(writer: LogWriter, open: impl Fn() -> io::Result<LogFile> + Send + Sync + 'static) -> Reopener {
+        Reopener { writer, open: Box::new(open), requests: AtomicUsize::new(0) }
+    }
+
+    fn request(self: &Arc<Reopener>) {
+        if self.requests.fetch_add(1, Ordering::AcqRel) > 0 {
+            return; // The thread that is at it does it once more.
+        }
+        let reopener = Arc::clone(self);
+        let work = move || reopener.serve_requests();
+        if let Err(error) = thread::Builder::new().name("log-reopener".into()).spawn(work) {
+            self.requests.store(0, Ordering::Release);
+            self.complain(&error);
+        }
+    }
+
+    fn serve_requests(&self) {
+        loop {
+            let requests = self.requests.load(Ordering::Acquire);
+            self.reopen();
+            if self.requests.fetch_sub(requests, Ordering::AcqRel) == requests {
+                return;
+            }
+        }
+    }
+
+    fn reopen(&self) {
+        match (self.open)() {
+            Ok(file) => self.writer.continue_in(file),
+            Err(error) => self.complain(&error),
+        }
+    }
+
+    /// Standard error is told too: the old file may have no reader any more.
+    fn complain(&self, error: &io::Error) {
+        let message = format!("the log cannot be reopened, the old file goes on: {error}");
+        log::error!("{message}");
+        self.writer.standard_error().append(format!("httpd: {message}\n").as_bytes());
+    }
+}
+
+/// Says one last line on standard error, which is waited for no longer than any log.
+pub fn report(line: &str) {
+    let line = format!("{line}\n");
+    let Ok(file) = LogFile::open(&Target::StandardError) else { return };
+    let writer = LogWriter::new(file, None);
+    writer.append(line.as_bytes());
+    if writer.start().is_err() {
+        // No thread can be had: to wait is better than to end without a word.
+        eprint!("{line}");
+    }
+    writer.finish();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn log_at(path: &Path) -> (LogWriter, Reopener) {
+        let target = Target::File(path.to_owned());
+        let writer = LogWriter::new(LogFile::open(&target).unwrap(), None);
+        (writer.clone(), Reopener::new(writer, move || LogFile::open(&target)))
+    }
+
+    fn write(writer: &LogWriter, line: &[u8]) {
+        writer.append(line);
+        writer.finish();
+    }
+
+    #[test]
+    fn a_moved_file_is_left_and_a_new_one_begun() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, moved) = (directory.path().join("log"), directory.path().join("log.1"));
+        let (writer, reopener) = log_at(&path);
+        write(&writer, b"one\n");
+        fs::rename(&path, &moved).unwrap();
+        write(&writer, b"two\n");
+        reopener.reopen();
+        write(&writer, b"three\n");
+        assert_eq!(fs::read_to_string(moved).unwrap(), "one\ntwo\n");
+        assert_eq!(fs::read_to_string(path).unwrap(), "three\n");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_opened_again_is_kept() {
+        let directory = tempfile::tempdir().unwrap();
+        let (folder, moved) = (directory.path().join("logs"), directory.path().join("moved"));
+        fs::create_dir(&folder).unwrap();
+        let (writer, reopener) = log_at(&folder.join("log"));
+        fs::rename(&folder, &moved).unwrap();
+        reopener.reopen();
+        write(&writer, b"kept\n");
+        let text = fs::read_to_string(moved.join("log")).unwrap();
+        assert!(text.starts_with("httpd: the log cannot be reopened") && text.ends_with("kept\n"), "{text}");
+    }
+}
