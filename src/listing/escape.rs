@@ -40,7 +40,7 @@ impl Display for Json<'_> {
     }
 }
 
-/// The place of an entry relative to its folder, as ASCII (RFC 3986 section 4.2). No colon is read as the end of a
+/// The place of an entry relative to its folder (RFC 3986 section 4.2), as ASCII that means itself in HTML, too. No colon is read as the end of a
 /// scheme: it is encoded, and `./` stands before a name that has one.
 pub(super) fn href(entry: &Entry) -> Vec<u8> {
     let mut href = Vec::with_capacity(entry.name.len() + 3);
@@ -144,7 +144,7 @@ mod tests {
             (b"100%", false, "100%25"),
             (b"?q#f", false, "%3Fq%23f"),
             (b"\\\\host", false, "%5C%5Chost"),
-            (b"\"<&'>", false, "%22%3C&'%3E"),
+            (b"\"<&'>", false, "%22%3C%26%27%3E"),
             (b"\xff\r\n", false, "%FF%0D%0A"),
             ("\u{e4}".as_bytes(), false, "%C3%A4"),
         ] {
