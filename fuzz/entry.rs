@@ -4,6 +4,8 @@
 //! anywhere, spelled in another case, joined to one line, the answer is the same. The properties of
 //! well-formed input, beside a naive twin, are in `tests/properties.rs`.
 
+#![allow(unreachable_pub, reason = "a crate of its own here, a module of the tests there")]
+
 #[path = "listing.rs"]
 mod listing;
 
@@ -20,7 +22,7 @@ use otuserver::http1::framing::{Body, FramingError, Skipped, Skipper};
 use otuserver::http1::parser::{ParseError, Parser};
 
 /// The bytes of a connection: a head and the bytes after it.
-pub(crate) fn head(bytes: &[u8]) {
+pub fn head(bytes: &[u8]) {
     let whole = seen(bytes, std::iter::once(bytes.len()));
     assert_eq!(seen(bytes, 0..=bytes.len()), whole, "cut at every byte");
     let Ok(Some(Seen { length, method, target, minor, .. })) = whole else { return };
@@ -42,7 +44,7 @@ pub(crate) fn head(bytes: &[u8]) {
 }
 
 /// A request target.
-pub(crate) fn target(bytes: &[u8]) {
+pub fn target(bytes: &[u8]) {
     let _ = Target::parse(bytes);
     // A target that the parser takes must lead to a clean path, or to a refusal.
     let head = [b"GET ", bytes, b" HTTP/1.1\r\nHost: a\r\n\r\n"].concat();
@@ -72,7 +74,7 @@ pub(crate) fn target(bytes: &[u8]) {
 }
 
 /// The value of Host, which may also be the authority of a target.
-pub(crate) fn host(bytes: &[u8]) {
+pub fn host(bytes: &[u8]) {
     if !field::is_value(bytes) {
         return;
     }
@@ -96,7 +98,7 @@ pub(crate) fn host(bytes: &[u8]) {
 }
 
 /// A chunked body and the bytes after it.
-pub(crate) fn body(bytes: &[u8]) {
+pub fn body(bytes: &[u8]) {
     let skipper = |allowance| Skipper::new(Body::Chunked, allowance).expect("no length is known beforehand");
     let whole = skipped(skipper(u64::MAX), std::iter::once(bytes));
     assert_eq!(skipped(skipper(u64::MAX), bytes.chunks(1)), whole, "cut at every byte");
@@ -108,7 +110,7 @@ pub(crate) fn body(bytes: &[u8]) {
 }
 
 /// The value of Range (and, after a line end, further fields).
-pub(crate) fn range(bytes: &[u8]) {
+pub fn range(bytes: &[u8]) {
     for method in ["GET", "HEAD"] {
         let head = [method.as_bytes(), b" / HTTP/1.1\r\nHost: a\r\nRange: ", bytes, b"\r\n\r\n"].concat();
         with_request(&head, |request| {
@@ -139,7 +141,7 @@ pub(crate) fn range(bytes: &[u8]) {
 }
 
 /// The lines of Accept-Encoding.
-pub(crate) fn accept_encoding(bytes: &[u8]) {
+pub fn accept_encoding(bytes: &[u8]) {
     let lines: Vec<_> = bytes.split(|&byte| byte == b'\n').map(field::trim).collect();
     if !lines.iter().all(|line| field::is_value(line)) {
         return;
@@ -172,7 +174,7 @@ pub(crate) fn accept_encoding(bytes: &[u8]) {
 }
 
 /// A date.
-pub(crate) fn date(bytes: &[u8]) {
+pub fn date(bytes: &[u8]) {
     let Some(seconds) = date::parse(bytes) else { return };
     // The form that is sent begins with 1970; a leap second may lie one beyond its last.
     if let Ok(seconds @ ..=253_402_300_799) = u64::try_from(seconds) {
@@ -183,7 +185,7 @@ pub(crate) fn date(bytes: &[u8]) {
 }
 
 /// Lines of fields, as the ones that make a request conditional.
-pub(crate) fn conditional(bytes: &[u8]) {
+pub fn conditional(bytes: &[u8]) {
     for tag in validators::list(bytes) {
         let text = [if tag.weak { &b"W/\""[..] } else { b"\"" }, tag.opaque, b"\""].concat();
         assert_eq!(EntityTag::parse(&text), Some(tag));
@@ -212,7 +214,7 @@ pub(crate) fn conditional(bytes: &[u8]) {
 
 /// The path of a folder in its first line, and the names in it, a line each; a slash ends the name of a folder.
 /// (A name may hold a line end: 0xFE stands for one, which no UTF-8 has.)
-pub(crate) fn listing(bytes: &[u8]) {
+pub fn listing(bytes: &[u8]) {
     let is_name =
         |name: &&[u8]| !matches!(*name, b"" | b"." | b"..") && !name.contains(&0) && !name.contains(&b'/');
     let mut lines = bytes
