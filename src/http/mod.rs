@@ -68,7 +68,7 @@
 //!
 //! **Not supported**, since no file needs them: TRACE, CONNECT, Upgrade, trailers in replies, digests.
 
-mod authority;
+pub mod authority;
 pub mod date;
 pub mod encoding;
 pub mod field;
