@@ -7,7 +7,7 @@
 # it says "skipped: ..." and exits 0. tests/docker_engine.sh starts an engine and makes the base
 # image on a machine that has neither.
 #
-# Leaves behind what any `docker build` leaves: the build cache. Its containers, its tag and its
+# Leaves what any `docker build` leaves: the build cache. Its containers, its tag and its
 # temporary folder are removed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -60,7 +60,7 @@ fetch() { curl --silent --show-error --fail --max-time 10 "$@"; }
 serves() { fetch "$url/$1" | cmp - "$2"; }
 header() { grep -qix "$1" <<<"$(fetch --head "$url/" | tr -d '\r')"; }
 status() { [ "$(curl -s --max-time 10 --path-as-is -o /dev/null -w '%{http_code}' "$url/$1")" = "$2" ]; }
-logged() { # the engine's copy of the log may lag behind the answer
+logged() { # the engine's copy of the log may come later than the answer
     for _ in $(seq 50); do
         grep -qF -- "$1" <<<"$(docker logs "$container" 2>&1)" && return
         sleep 0.1
@@ -122,7 +122,7 @@ check "serves nothing of the sample site" status style.css 404
 docker kill --signal INT "$container" >/dev/null
 check "Ctrl-C ends it with 0" [ "$(timeout 5 docker wait "$container")" = 0 ]
 
-# Flags behind the image's name, and an environment variable.
+# Flags after the image's name, and an environment variable.
 start -e HTTPD_WORKERS=2 -- --document-root /
 check "obeys the environment and flags" logged 'serving / with 2 workers'
 check "a wrong flag is exit code 2" exits 2 --no-such-flag

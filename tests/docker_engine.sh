@@ -29,7 +29,7 @@ state=$PWD/target/docker
 mkdir -p "$state"
 engine=
 
-# What an engine changes in the network, and how it was before.
+# The network settings that an engine changes, as they were before.
 remember_network() {
     forwarding=$(sysctl -n net.ipv4.ip_forward)
     for tables in iptables ip6tables; do

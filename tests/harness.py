@@ -12,6 +12,7 @@ import contextlib
 import os
 import re
 import resource
+import select
 import shutil
 import signal
 import socket
@@ -124,7 +125,9 @@ def read(path):
 class Server:
     """A running httpd, and what it says on standard error."""
 
-    def __init__(self, root, *flags, port=0, log="warn", wrap=(), as_nobody=False, listener=None):
+    def __init__(self, root, *flags, port=0, log="warn", wrap=(), as_nobody=False, listener=None, stdout=None,
+                 stderr=None):
+        """`stderr` is a pair of descriptors to read from and for the server: nobody reads it once it listens."""
         command = [*wrap, httpd, "-r", root, *flags]
         if listener is None:
             command += ["--port", str(port)]
@@ -133,16 +136,22 @@ class Server:
         who = dict(user=NOBODY, group=NOBODY, extra_groups=[]) if as_nobody and os.geteuid() == 0 else {}
         environment = {name: value for name, value in os.environ.items() if not name.startswith("HTTPD_")}
         self.root, self.lines, self.said = root, [], threading.Condition()
+        began = time.monotonic()
         self.process = subprocess.Popen(
-            command, stdin=listener or subprocess.DEVNULL, stderr=subprocess.PIPE, env=dict(environment, RUST_LOG=log),
-            text=True, errors="replace", **who)
+            command, stdin=listener or subprocess.DEVNULL, stdout=stdout,
+            stderr=stderr[1] if stderr else subprocess.PIPE,
+            env=dict(environment, RUST_LOG=log), cwd=scratch, text=True, errors="replace", **who)
         self.pid, self.may_end = self.process.pid, False
-        threading.Thread(target=self.listen, daemon=True).start()
+        if stderr:
+            self.listen_until_it_serves(stderr[0])
+        else:
+            threading.Thread(target=self.listen, daemon=True).start()
         try:
             found = self.await_line(r"listening on http://\S+:(\d+)")
         except Broken:
             self.end()
             raise Broken(f"it does not start: {' / '.join(self.lines)}")
+        self.listened_after = time.monotonic() - began
         self.port, self.own_sockets = int(found.group(1)), self.sockets()
 
     def listen(self):
@@ -153,6 +162,14 @@ class Server:
         with self.said:
             self.lines.append("(standard error ends)")
             self.said.notify_all()
+
+    def listen_until_it_serves(self, descriptor):
+        said = b""
+        while b"listening on" not in said or not said.endswith(b"\n"):
+            if not select.select([descriptor], [], [], PATIENCE)[0]:
+                break
+            said += os.read(descriptor, 4096)
+        self.lines += said.decode(errors="replace").splitlines() + ["(standard error ends)"]
 
     def await_line(self, pattern):
         """Waits for a line that the pattern is found in; its match."""
@@ -169,6 +186,7 @@ class Server:
         return sum(bool(re.search(pattern, line)) for line in self.lines)
 
     def signal(self, number):
+        self.may_end |= number == signal.SIGTERM
         os.kill(self.pid, number)
 
     def await_exit(self, within=PATIENCE):
@@ -202,7 +220,7 @@ class Server:
     def __str__(self):
         return f"http://127.0.0.1:{self.port}"
 
-    # What the kernel says of the process.
+    # The process, as the kernel sees it.
 
     def status(self, name, thread=None):
         """A line of /proc/PID/status; memory in KiB."""
@@ -227,7 +245,7 @@ class Server:
         return sum(link.startswith("socket:") for link in self.links())
 
     def links(self):
-        """What its descriptors stand for."""
+        """The targets of its descriptors."""
         folder = f"/proc/{self.pid}/fd"
         for name in os.listdir(folder):
             with contextlib.suppress(FileNotFoundError):
@@ -345,7 +363,7 @@ class Client:
         return Response(status, fields, body)
 
     def await_end(self, within=PATIENCE):
-        """What comes until the server ends the connection."""
+        """Reads until the server ends the connection; returns all that has come."""
         received = b""
         self.socket.settimeout(within)
         try:

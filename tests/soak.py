@@ -3,8 +3,8 @@
 
     tests/soak.py [HTTPD] [--minutes 60] [--workers 2] [--rate 2000]
 
-HTTPD is target/release/httpd if it is left out. Needs Python 3.11; wrk joins in where it is found. Everything talks to
-127.0.0.1 and lives in one temporary folder.
+HTTPD is the binary; without it the script builds target/release/httpd. Needs Python 3.11; wrk joins in where it is
+found. Everything talks to 127.0.0.1 and lives in one temporary folder.
 
 Well-behaved clients ask while others break off, dawdle, talk garbage or crowd in, and while files are replaced, cut
 short, deleted and swapped, and the log is rotated. Each answer has to be, in status, length and bytes, a version that
@@ -28,9 +28,10 @@ import socket
 import struct
 import subprocess
 import sys
-import tempfile
 import time
 from dataclasses import dataclass
+
+import harness
 
 HOST = "127.0.0.1"
 DESCRIPTORS = 2048  # of the server: few enough that a crowd meets its bound, which is half of them
@@ -39,9 +40,8 @@ ALLOWED_GROWTH = 512, 0.05  # KiB, and a share of what there was
 PATIENCE = 20  # seconds that an answer, or coming to rest, may take
 MANY_FAULTS = 20
 HEAD_TIMEOUT = 5
-FLAGS = ["--port", "0", "--backlog", "4096", "--cache-size", "4", "--head-timeout", str(HEAD_TIMEOUT),
+FLAGS = ["--backlog", "4096", "--cache-size", "4", "--head-timeout", str(HEAD_TIMEOUT),
          "--idle-timeout", "6", "--stall-timeout", "4"]
-TICKS = os.sysconf("SC_CLK_TCK")
 
 STEADY = {"empty": 0, "byte": 1, "tiny": 63, "page": 4096, "more": 20_000, "kept": 65_536, "sent": 65_537,
           "large": 1 << 20, **{f"many/{number}": 10_000 for number in range(600)}}
@@ -67,7 +67,7 @@ GARBAGE = [b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", b"GET / HTTP
 
 @dataclass
 class State:
-    """What a name stood for, and when at the widest: changing it takes a moment, in which both may be seen."""
+    """The content of a name, and its time at the widest: while it is changed, both contents may be seen."""
 
     content: bytes | None  # None: there is no such file
     since: float
@@ -171,49 +171,22 @@ class Refused(Exception):
     """The connection ended before the head of an answer was there."""
 
 
-class Server:
-    """The server under test, and what the kernel says of it."""
+class Soaked(harness.Server):
+    """The server under test, with what its log and its descriptors say."""
 
-    def __init__(self, binary, workers, folder, root):
-        self.log = os.path.join(folder, "access.log")
-        self.folder, self.root, self.generation = folder, root, 0
-        self.lines, self.messages, self.broken = collections.Counter(), [], []
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(("HTTPD_", "RUST_LOG"))}
-        # Standard error is a file: nobody has to read it for the server, or what it runs in, to go on.
-        with open(os.path.join(folder, "stderr"), "wb") as stderr:
-            self.process = subprocess.Popen(
-                [binary, *FLAGS, "--workers", str(workers), "--document-root", root, "--file-log", self.log],
-                env=environment, stderr=stderr,
-                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS)))
-        deadline = time.monotonic() + PATIENCE
-        while not (listening := re.search(r".*listening on http://127\.0\.0\.1:(\d+).*\n", self.said())):
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                raise SystemExit(f"the server did not start, status {self.stop()}: {self.said()}")
-            time.sleep(0.01)
-        self.port, self.expected = int(listening[1]), listening[0]
-
-    def said(self):
-        with open(os.path.join(self.folder, "stderr"), errors="replace") as stderr:
-            return stderr.read()
-
-    def proc(self, name):
-        with open(f"/proc/{self.process.pid}/{name}") as file:
-            return file.read()
-
-    def status(self, name):
-        return int(re.search(rf"^{name}:\s+(\d+)", self.proc("status"), re.M)[1])
-
-    def cpu_seconds(self):
-        return sum(map(int, self.proc("stat").rpartition(")")[2].split()[11:13])) / TICKS
+    def __init__(self, workers, root):
+        self.log = os.path.join(harness.new_folder(), "access.log")
+        self.generation = 0
+        self.logged, self.messages, self.broken = collections.Counter(), [], []
+        limit = ["sh", "-c", 'ulimit -n "$0" && exec "$@"', str(DESCRIPTORS)]
+        super().__init__(root, *FLAGS, "--workers", str(workers), "--file-log", self.log, log="info", wrap=limit)
 
     def descriptors(self):
-        """How many there are of each kind: sockets, files of the site, and what the server itself needs."""
-        kinds, folder = collections.Counter(), f"/proc/{self.process.pid}/fd"
-        for number in os.listdir(folder):
-            with contextlib.suppress(FileNotFoundError):
-                link = os.readlink(os.path.join(folder, number))
-                is_socket, is_file = link.startswith("socket:"), link.startswith(self.root)
-                kinds["sockets" if is_socket else "files" if is_file else "own"] += 1
+        """Counts them by kind: sockets, files of the site, and the server's own."""
+        kinds = collections.Counter()
+        for link in self.links():
+            is_socket, is_file = link.startswith("socket:"), link.startswith(self.root)
+            kinds["sockets" if is_socket else "files" if is_file else "own"] += 1
         return kinds
 
     async def rotate(self):
@@ -221,7 +194,7 @@ class Server:
         self.generation += 1
         old = f"{self.log}.{self.generation}"
         os.rename(self.log, old)
-        self.process.send_signal(signal.SIGHUP)
+        self.signal(signal.SIGHUP)
         deadline = time.monotonic() + PATIENCE
         while not os.path.exists(self.log) and time.monotonic() < deadline:
             await asyncio.sleep(0.05)
@@ -229,22 +202,12 @@ class Server:
         with open(old, "rb") as lines:
             for line in lines:
                 if access := ACCESS_LINE.fullmatch(line.rstrip(b"\n")):
-                    self.lines["wrk" if access[1] == b"wrk" else "soak"] += 1
+                    self.logged["wrk" if access[1] == b"wrk" else "soak"] += 1
                 elif not line.startswith(b"["):
                     self.broken.append(line)
                 elif not re.search(USUAL_MESSAGES, line):
                     self.messages.append(line.decode(errors="replace").strip())
         os.unlink(old)
-
-    def stop(self):
-        """Ends it -> its exit status."""
-        if self.process.poll() is None:
-            self.process.terminate()
-        try:
-            return self.process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            return self.process.wait()
 
 
 class Soak:
@@ -259,7 +222,7 @@ class Soak:
         self.loop = asyncio.get_running_loop()
         self.crowd_or_wrk = asyncio.Lock()  # wrk would call it an error to make room
 
-    # What all clients share.
+    # Common to all clients.
 
     def fault(self, what):
         self.faults += 1
@@ -373,7 +336,7 @@ class Soak:
             expected = state.content[part]
             if reply.is_whole and reply.body == expected:
                 return None
-            # What is cut off while it is sent breaks off, or has zeros there: sendfile does not copy.
+            # A file that is cut short while it is sent breaks off, or has zeros there: sendfile does not copy.
             sure = max(0, min(cuts, default=0) - first)
             if cuts and min(cuts) < total and reply.body[:sure] == expected[:len(reply.body)][:sure]:
                 return None
@@ -439,7 +402,7 @@ class Soak:
                 if reply.is_whole and reply.status != 503:
                     async with asyncio.timeout(PATIENCE):
                         if await reader.read(1):
-                            self.fault("there is more behind the last answer")
+                            self.fault("there is more after the last answer")
             except Refused as refused:
                 self.ended_early(sent, "without an answer", refused, writer)
             writer.close()
@@ -496,7 +459,7 @@ class Soak:
             await asyncio.sleep(random.uniform(0, 0.2))
 
     async def stops_reading(self):
-        """Until the server loses its patience."""
+        """Reads no more, until the server closes the connection."""
         while self.goes_on():
             reader, writer = await self.open(receive_buffer=1 << 15, limit=1 << 12)
             writer.write(Request(HUGE).bytes())
@@ -581,7 +544,7 @@ class Soak:
             self.fault(f"a crowd is answered with {text[:100]}")
 
     async def runs_wrk(self):
-        script = os.path.join(self.server.folder, "slowly.lua")
+        script = os.path.join(harness.new_folder(), "slowly.lua")
         connections, milliseconds = 8, 8 * 1000 * 5 // self.rate + 1  # a fifth of the rate
         with open(script, "w") as file:
             file.write(f"function delay() return {milliseconds} end\n")
@@ -597,7 +560,7 @@ class Soak:
                 self.fault(f"wrk: {complaint[0]}")
             await self.pause(20)
 
-    # What happens beside the clients.
+    # Changes and looks beside the clients.
 
     async def pause(self, seconds):
         await asyncio.sleep(max(0, min(seconds, self.ends - time.monotonic())))
@@ -662,7 +625,7 @@ class Soak:
         for kind in ("sockets", "own"):
             if held[kind] != at_start[kind]:
                 self.fault(f"descriptors ({kind}): {at_start[kind]} at the start, {held[kind]} when all have left")
-        lines = self.server.lines
+        lines = self.server.logged
         if lines["soak"] != self.answered:
             self.fault(f"{self.answered} requests were answered, and the log has {lines['soak']} lines of them")
         if not self.wrk_answered <= lines["wrk"] <= self.wrk_answered + self.wrk_uncertain:
@@ -673,18 +636,20 @@ class Soak:
         return self.server.status("VmRSS"), held
 
 
-async def soak(options, folder):
-    site = Site(folder)
-    server = Server(options.httpd, options.workers, folder, site.root)
+async def soak(options):
+    site = Site(harness.new_folder())
+    server = Soaked(options.workers, site.root)
     run = Soak(site, server, options.rate)
     try:
         await whole_run(run, options)
-    except (OSError, TimeoutError) as error:
+        server.signal(signal.SIGTERM)
+        status = server.await_exit(PATIENCE)
+        if status != 0 or len(server.lines) != 2:  # it listens, and standard error ends
+            run.fault(f"the server ended with status {status} and had said {' / '.join(server.lines)[:2000]!r}")
+    except (OSError, TimeoutError, harness.Broken) as error:
         run.fault(f"the run has come to nothing, the server's status is {server.process.poll()}: {error!r}")
     finally:
-        status = server.stop()
-    if status != 0 or server.said() != server.expected:
-        run.fault(f"the server ended with status {status} and had said {server.said()[:2000]!r}")
+        server.end()
     print(f"{run.faults} faults" if run.faults else "nothing was wrong")
     return 1 if run.faults else 0
 
@@ -710,8 +675,7 @@ async def whole_run(run, options):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    project = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    parser.add_argument("httpd", nargs="?", default=os.path.join(project, "target", "release", "httpd"))
+    parser.add_argument("httpd", nargs="?", metavar="HTTPD")
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--rate", type=int, default=2000, help="requests a second of all clients together")
@@ -719,11 +683,8 @@ def main():
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     if hard < 2 * DESCRIPTORS:
         raise SystemExit(f"{2 * DESCRIPTORS} descriptors are needed, and the limit is {hard} (ulimit -Hn)")
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    # Whoever ends the run ends the server with it: unwinding is what stops it.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
-    with tempfile.TemporaryDirectory(prefix="soak-") as folder:
-        return asyncio.run(soak(options, folder))
+    with harness.prepared(options.httpd):
+        return asyncio.run(soak(options))
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ class Failure(Exception):
 
 @dataclass(frozen=True)
 class Load:
-    """What the load generator saw."""
+    """The figures of the load generator."""
 
     requests: float
     per_second: float
@@ -169,7 +169,7 @@ def run_load(scenario, place, core, seconds, halfway=lambda: None):
 
 
 def run(command, seconds, halfway):
-    """What the command prints. `halfway` is called in the middle of its time."""
+    """Runs the command and returns its output. `halfway` is called in the middle of its time."""
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             time.sleep(seconds / 2)

@@ -106,7 +106,7 @@ def markdown(results):
         if not ours:
             continue
         best = peers[0] if peers else None
-        # Who is cheapest need not be who is fastest.
+        # The cheapest need not be the fastest.
         fastest = f"{number(max(peer.per_second for peer in peers))}" if peers else "-"
         cells = [f"{case} ({SCENARIOS[case].what})", f"{ours.cpu_us:,.2f}", times(ours.cpu_ratio),
                  best.server if best else "-", f"{best.cpu_us:,.2f}" if best else "-", times(best.cpu_ratio) if best else "-",

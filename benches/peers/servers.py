@@ -1,4 +1,4 @@
-"""Who answers: one row and one function a server.
+"""The servers: one row and one function each.
 
 Each is set up to be as fast as its manual lets it be while it serves what is on the disk: one worker a core, no
 access log, no limit on requests a connection, a deep backlog, and connections handed over once the request is there
@@ -24,7 +24,7 @@ os.environ["PATH"] = os.pathsep.join(filter(None, [os.environ.get("PEERS"), os.e
 
 @dataclass(frozen=True)
 class Place:
-    """Where a server is to run, for which case, and a folder for what it has to write."""
+    """The port of a server, its case, and a folder for the files that it writes."""
 
     port: int
     folder: str

@@ -24,6 +24,12 @@ impl Now {
         Now { turn: self.turn + 1, ..Now::first() }
     }
 
+    /// The turn after this one at a time that a test chooses.
+    #[cfg(test)]
+    pub(crate) fn next_at(self, instant: Instant) -> Now {
+        Now { turn: self.turn + 1, time: self.time + (instant - self.instant), instant }
+    }
+
     /// Seconds since 1970.
     pub(crate) fn seconds(&self) -> u64 {
         self.since_1970().as_secs()

@@ -1,13 +1,11 @@
-//! Files: what they are, sending them, and their descriptors (stat(2), sendfile(2), getrlimit(2)).
+//! Metadata of files (stat(2)).
 
 use std::ffi::CStr;
-use std::fs::File;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd};
 
-use super::socket::Socket;
-use super::{check, check_size, uninterrupted};
+use super::{check, uninterrupted};
 
 /// What a name stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,27 +86,4 @@ pub(crate) fn metadata(file: impl AsFd) -> io::Result<Metadata> {
     check(unsafe { libc::fstat(file.as_fd().as_raw_fd(), stat.as_mut_ptr()) })?;
     // SAFETY: the kernel has filled it in.
     Ok(unsafe { stat.assume_init() }.into())
-}
-
-/// Sends bytes of a file from `offset` on without copying them through this process; returns how many.
-/// 0 means that the file has become shorter.
-///
-/// # Errors
-/// `WouldBlock` when there is no room; the connection's; the file's.
-pub(crate) fn send_file(socket: &Socket, file: &File, offset: u64, count: usize) -> io::Result<usize> {
-    let mut offset = offset as libc::off64_t;
-    let (to, from) = (socket.as_fd().as_raw_fd(), file.as_raw_fd());
-    // SAFETY: `offset` lives through the call.
-    check_size(unsafe { libc::sendfile64(to, from, &mut offset, count) })
-}
-
-/// How many descriptors this process may have, after raising the soft limit to the hard one.
-pub(crate) fn raise_descriptor_limit() -> u64 {
-    let mut limit = libc::rlimit { rlim_cur: 1024, rlim_max: 1024 };
-    // SAFETY: `limit` has room for the answer and lives through both calls.
-    unsafe {
-        libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit);
-        let raised = libc::rlimit { rlim_cur: limit.rlim_max, ..limit };
-        if libc::setrlimit(libc::RLIMIT_NOFILE, &raised) == 0 { raised.rlim_cur } else { limit.rlim_cur }
-    }
 }

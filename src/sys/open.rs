@@ -19,6 +19,18 @@ pub(crate) fn open_directory(path: &CStr) -> io::Result<OwnedFd> {
     open_at(None, path, libc::O_PATH | libc::O_DIRECTORY)
 }
 
+/// Opens a file to append to it, and makes it if it is missing. A FIFO that is not read is an error and not a wait
+/// without end (O_NONBLOCK). Allocates no memory.
+pub(crate) fn open_to_append(path: &CStr) -> io::Result<File> {
+    const FLAGS: libc::c_int =
+        libc::O_WRONLY | libc::O_APPEND | libc::O_CREAT | libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC;
+    const MODE: libc::c_uint = 0o666;
+    // SAFETY: `path` ends in NUL.
+    let descriptor = uninterrupted(|| unsafe { libc::open(path.as_ptr(), FLAGS, MODE) })?;
+    // SAFETY: the kernel has just made this descriptor for us and nobody else has it.
+    Ok(File::from(unsafe { OwnedFd::from_raw_fd(descriptor) }))
+}
+
 /// How [`open_beneath`] opens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
@@ -150,11 +162,19 @@ fn open_by_components(directory: BorrowedFd, path: &CStr, purpose: Purpose) -> i
             Ok(file) if is_last => return Ok(File::from(file)),
             Ok(directory) => opened.push(directory),
             Err(error) if matches!(error.raw_os_error(), Some(libc::ELOOP | libc::ENOTDIR)) => {
-                let target = read_link_at(here, &name).map_err(|_| error)?;
                 symlinks += 1;
                 if symlinks > MAX_SYMLINKS {
                     return Err(io::Error::from_raw_os_error(libc::ELOOP));
                 }
+                let target = match read_link_at(here, &name) {
+                    Ok(target) => target,
+                    // It was a symlink, and is replaced by this moment: it is looked at again.
+                    Err(_) if error.raw_os_error() == Some(libc::ELOOP) => {
+                        ahead.push(name.into_bytes());
+                        continue;
+                    }
+                    Err(_) => return Err(error),
+                };
                 last_link = LeadsOutside { link: name.into_bytes(), target };
                 let target = last_link.target.as_slice();
                 if target.starts_with(b"/") {

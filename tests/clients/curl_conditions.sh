@@ -44,7 +44,7 @@ conditions_of() {
         "$(code -r 0-9 -H 'If-Range: Mon, 06 May 2024 07:08:10 GMT' "$url/$file")"
     is "curl -r beyond with a wrong If-Range, $file: 200" 200 "$(code -r 99999999- -H "If-Range: $wrong" "$url/$file")"
     is "curl -r with its tag in If-None-Match, $file: 304" 304 "$(code -r 0-9 --etag-compare "$tmp/etag" "$url/$file")"
-    # What a 304 repeats is what the 200 says.
+    # A 304 repeats what the 200 says.
     local reply kept
     kept='^(etag|cache-control|vary|content-location|expires): '
     reply=$(head_of --etag-compare "$tmp/etag" "$url/$file")

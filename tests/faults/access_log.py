@@ -12,7 +12,7 @@ OUTAGE = "does not take lines"
 
 
 def access_lines(text, cut_off=0):
-    """How many lines a log has; each must be whole, but for so many that end too soon."""
+    """Counts the lines of a log; each must be whole, but for so many that end too soon."""
     lines = [line for line in text.splitlines() if not OWN_LINE.fullmatch(line)]
     torn = [line for line in lines if not LINE.fullmatch(line)]
     check(len(torn) <= cut_off, f"a torn line: «{torn[:1]}»")

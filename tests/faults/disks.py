@@ -12,11 +12,11 @@ from strace import Strace
 
 
 def errands(server):
-    """How often the threads for the disk have gone to sleep."""
+    """Counts how often the threads that may wait have gone to sleep."""
     count = 0
     for thread in server.threads():
         with open(f"/proc/{server.pid}/task/{thread}/comm") as name:
-            count += server.status("voluntary_ctxt_switches", thread) if name.read() == "disk\n" else 0
+            count += server.status("voluntary_ctxt_switches", thread) if name.read() == "blocking\n" else 0
     return count
 
 
@@ -30,7 +30,7 @@ def small_and_cold():
         check(other.get("/other.txt").body == SMALL, "a wrong body for the other")
         check(client.response().body == SMALL, "a wrong body")
         check(client.response().body == b"coded" * 20, "a wrong coded body")
-        check(errands(server) > 0, "no thread has read them")
+        eventually("a thread has read them", lambda: errands(server) > 0)
 
 
 @contextlib.contextmanager
@@ -54,7 +54,7 @@ def overlay():
     with overlaid(make_site(**{"medium.bin": content, "long.bin": 8 * content})) as root:
         with Server(root) as server, Client(server) as client:
             check(client.get("/small.txt").body == SMALL, "a wrong small body")
-            check(errands(server) > 0, "no thread has read the small file")
+            eventually("a thread has read the small file", lambda: errands(server) > 0)
             settled = time.monotonic() + 0.2  # so young a file is opened anew each time
             while time.monotonic() < settled:
                 check(client.get("/medium.bin").body == content, "a wrong body")
@@ -192,3 +192,25 @@ def stalled_disk():
             check(response.status == 503 and time.monotonic() - begin < 1.5, f"it is answered {response.status}")
             server.await_line('"GET /cold.txt HTTP/1.1" 503 ')
         server.check_serves()
+
+
+@promise("DISKS", "threads that fetched cold files end: twelve seconds after the last one was fetched none is left")
+def threads_end():
+    names = [f"{number}.bin" for number in range(16)]
+    root = make_site(**{"probe.txt": SMALL, **{name: os.urandom(MIB) for name in names}})
+    with Server(root) as server, contextlib.ExitStack() as stack:
+        server.check_serves()
+        before = len(server.threads())
+        with Strace(server, "readahead:1+", "delay_enter=200000"):
+            make_cold_or_skip(root, *names)
+            clients = [stack.enter_context(Client(server)) for _ in names]
+            for name, client in zip(names, clients):
+                client.ask(f"/{name}")
+            eventually("several threads are there", lambda: len(server.threads()) >= before + 4, 3)
+            for client in clients:
+                check(client.response().status == 200, "no 200 for a cold file")
+        time.sleep(2)
+        check(len(server.threads()) > before, "they end at once: the next cold file would have to start one")
+        eventually("the threads end", lambda: len(server.threads()) == before, 10)
+        make_cold_or_skip(root, *names)
+        check(server.get(f"/{names[0]}").status == 200, "no 200 for a cold file afterwards")

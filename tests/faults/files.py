@@ -73,7 +73,7 @@ def replaced():
 @promise("FILES", "files truncated in place under load: whole, the whole rest, or a closed connection")
 def truncated():
     def is_right(name, body):
-        # What the kernel cuts off it makes zero, even while it is being sent: with sendfile nobody can help it.
+        # The kernel makes zero what it cuts off, also while it is being sent: with sendfile nobody can help it.
         letters = body.rstrip(b"\0") if name == "large.bin" else body
         whole = letters[:1] * len(body)
         return is_version(name, whole) or len(body) == SIZES[name] // 2 and set(letters) <= set(letters[:1])

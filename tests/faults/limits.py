@@ -43,7 +43,7 @@ def turn_away(workers):
                 response = newcomer.get()
                 check(response.status == 503, f"the newcomer gets a {response.status}")
                 check(response.fields.get("connection") == "close" and response.body, "the 503 is not whole")
-                check(newcomer.await_end() == b"", "bytes behind the 503")
+                check(newcomer.await_end() == b"", "bytes after the 503")
         clients[0].close()
         eventually("there is room again", lambda: server.get().status == 200)
 
@@ -90,6 +90,21 @@ def no_descriptors():
         for client in clients:
             client.close()
         eventually("it serves again", lambda: server.get().status == 200)
+
+
+@promise("LIMITS", "without descriptors four workers say so once a second at most")
+def no_descriptors_in_words():
+    with Server(make_site(), "-w", "4", "--backlog", "512") as server, contextlib.ExitStack() as stack:
+        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (64, 64))
+        for _ in range(150):
+            client = stack.enter_context(Client(server))
+            client.send(b"GET /small.txt HTTP/1.1\r\n")
+        server.await_line("no connection is accepted|accept")
+        began = time.monotonic()
+        time.sleep(3.2)
+        said = len(server.lines) - 1
+        allowed = time.monotonic() - began + 2
+        check(said <= allowed, f"{said} lines in {allowed - 2:.1f} s")
 
 
 def pipeline(client, count, request=REQUEST):

@@ -1,12 +1,15 @@
 """Signals under load."""
 
 import collections
+import contextlib
 import os
 import signal
+import socket
 import time
 
-from harness import Client, Closed, Crowd, REQUEST, SMALL, Server, check, eventually, make_site, new_folder, read
 from access_log import access_lines
+from harness import (
+    Client, Closed, Crowd, REQUEST, SMALL, Server, check, eventually, make_site, new_folder, read)
 from promise import promise
 
 
@@ -31,7 +34,7 @@ def stop_under_load(workers):
                     ask_once(client)
 
         def ask_once(client):
-            """Whether the connection stays."""
+            """Returns true if the connection stays open."""
             try:
                 client.ask()
                 sent = time.monotonic()
@@ -106,3 +109,58 @@ def rotate():
     for path in [log] + [f"{log}.{number}" for number in range(50)]:
         lines += access_lines(read(path))
     check(lines == sum(served.values()), f"{lines} lines of {sum(served.values())} requests")
+
+
+def stop_twice(workers):
+    """Ten times, for the download is now with one worker, now with another."""
+    for number in range(10):
+        with stalled_download("-w", workers, "--grace", "60") as server:
+            server.signal(signal.SIGTERM)
+            eventually("the server takes no more connections", lambda: not accepts(server))
+            server.signal(signal.SIGTERM)
+            status = server.await_exit(2)
+            check(status == 1, f"try {number}: its exit status is {status}")
+
+
+@contextlib.contextmanager
+def stalled_download(*flags, **options):
+    with Server(make_site(), *flags, **options) as server, Client(server, receive_buffer=4096) as client:
+        client.ask("/large.bin")
+        client.head()
+        yield server
+
+
+def accepts(server):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", server.port)) == 0
+
+
+@promise("SIGNALS", "a second SIGTERM ends a server with a stalled download at once, with status 1: one worker, ten times")
+def stop_one_twice():
+    stop_twice("1")
+
+
+@promise("SIGNALS", "the same with two workers")
+def stop_two_twice():
+    stop_twice("2")
+
+
+@promise("SIGNALS", "the same with four workers")
+def stop_four_twice():
+    stop_twice("4")
+
+
+@promise("SIGNALS", "SIGHUP reopens the log also while the server is stopping, one, two and four workers")
+def rotate_while_stopping():
+    for workers in ("1", "2", "4"):
+        for number in range(5):
+            log = f"{new_folder()}/log"
+            with stalled_download("-w", workers, "--grace", "60", "--file-log", log, log="info") as server:
+                server.signal(signal.SIGTERM)
+                eventually("the server takes no more connections", lambda: not accepts(server))
+                time.sleep(0.3)  # workers that have no connection end
+                os.rename(log, f"{log}.1")
+                server.signal(signal.SIGHUP)
+                eventually(f"-w {workers}, try {number}: a new log", lambda: os.path.exists(log), 2)
+                server.may_end = True
+                server.process.kill()

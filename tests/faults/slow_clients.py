@@ -3,13 +3,15 @@
 import contextlib
 import itertools
 import os
+import re
 import resource
 import signal
 import subprocess
 import time
 
+import harness
 from harness import (
-    Broken, Client, Closed, Crowd, MIB, Missing, SMALL, Server, check, eventually, make_site, need,
+    Broken, Client, Closed, Crowd, MIB, Missing, PATIENCE, SMALL, Server, check, eventually, make_site, need,
     new_folder)
 from access_log import OWN_LINE
 from promise import promise
@@ -25,7 +27,7 @@ class Visitor:
     def visit(self, server, over):
         client, due = Client(server), time.perf_counter()
         while not over.is_set():
-            # Who is kept waiting asks late, and that counts: a second without service delays two hundred requests.
+            # A visitor that is kept waiting asks late, and that counts: a second without service delays 200 requests.
             began = due
             if due > time.perf_counter():
                 over.wait(due - time.perf_counter())
@@ -67,8 +69,8 @@ def attack(flags, path, *server_flags, seconds=10):
                 subprocess.run(command, stdout=subprocess.DEVNULL, timeout=60, cwd=os.path.dirname(log))
         count, failures, slow = len(visitor.times), visitor.failures, visitor.slow()
         check(not failures, f"{len(failures)} of {count} requests fail: {failures[:3]}")
-        # What a busy machine costs, it costs the visitor of another server too, by luck the half of it; it excuses
-        # no more than 150 ms.
+        # A busy machine costs the visitor of another server as much, or by luck half of it; it excuses no more than
+        # 150 ms.
         excuse = min(2 * bystander.slow(), 0.15)
         check(slow < 0.05 + excuse, f"the 99th percentile of {count} requests is {slow * 1000:.0f} ms, of another "
                                     f"server's {bystander.slow() * 1000:.0f} ms")
@@ -146,6 +148,27 @@ def below_the_rate():
                 eventually("the server lets go of it", lambda: server.connections() == 0, 6)
             check(time.monotonic() - began > 0.9, "cut off before the grace is over")
         server.check_serves()
+
+
+@promise("SLOW CLIENTS", "--stall-timeout 3: who takes a first bit and nothing more is cut off after 3 to 4 s, not twice as many")
+def first_bit_only():
+    with Server(make_site(), "--stall-timeout", "3") as server, Client(server, receive_buffer=4096) as client:
+        client.ask("/large.bin")
+        client.head()
+        for _ in range(20):
+            client.socket.recv(4096)
+        began = time.monotonic()
+        eventually("the server lets go of it", lambda: server.connections() == 0, 8)
+        seconds = time.monotonic() - began
+        check(2.8 < seconds < 4.2, f"it is cut off after {seconds:.1f} s")
+
+
+@promise("SLOW CLIENTS", "the idle timeout is 75 s if nothing else is said: longer than the 60 s of common load balancers")
+def default_idle_timeout():
+    text = subprocess.run([harness.httpd, "--help"], capture_output=True, text=True, timeout=PATIENCE).stdout
+    default = re.search(r"--idle-timeout <SECONDS>[^[]*\[default: (\d+)\]", text) or re.search(
+        r"--idle-timeout <SECONDS>.*?\[default: (\d+)\]", text, re.S)
+    check(default and default[1] == "75", f"it is {default and default[1]}")
 
 
 @promise("SLOW CLIENTS", "what a client that was cut off left unread is not kept by the kernel either")

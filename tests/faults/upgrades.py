@@ -119,6 +119,29 @@ def activation_four():
     upgrade_by_activation("4")
 
 
+@promise("UPGRADES", "three servers on one port: the last one gets every connection, and when it stops the one before")
+def three_on_one_port():
+    for workers in ("1", "2"):
+        with contextlib.ExitStack() as stack:
+            servers, port = [], 0
+            for number in range(3):
+                site = make_site(**{"which.txt": b"%d" % number})
+                servers.append(stack.enter_context(Server(site, "--reuse-port", "-w", workers, port=port)))
+                port = servers[0].port
+                check_all_go_to(port, number)
+            for number in (2, 1):
+                servers[number].signal(signal.SIGTERM)
+                check(servers[number].await_exit() == 0, "its exit status is not 0")
+                check_all_go_to(port, number - 1)
+
+
+def check_all_go_to(port, number):
+    for _ in range(40):
+        with Client(port) as client:
+            which = client.get("/which.txt").body
+            check(which == b"%d" % number, f"a new connection goes to server {which.decode()} and not {number}")
+
+
 @promise("UPGRADES", "a port that is in use is an error at the start: exit status 1 and one line, with four workers too")
 def port_in_use():
     with Server(make_site()) as server:
