@@ -35,6 +35,7 @@ use std::sync::Arc;
 use crate::config::Config;
 use crate::site::CacheShare;
 use crate::site::resolve::Root;
+use crate::site::rules::SharedRules;
 use crate::site::shared::Shared;
 use crate::sys::signal::Signals;
 use crate::sys::socket::Listener;
@@ -146,7 +147,9 @@ fn start_workers(
     let workers = Arc::new(Workers::new(count).context(|| "cannot make the workers".into())?);
     let listener = Arc::new(listener);
     let blocking = Blocking::default();
-    let shared = Arc::new(Shared::default());
+    let rules = config.files.rules.reading().map(|reading| SharedRules::load_first(root.clone(), reading));
+    let rules = rules.transpose().context(|| "cannot read the rules".into())?;
+    let shared = Arc::new(Shared::new(rules));
     let mut threads =
         WorkerThreads::new(Arc::clone(&workers)).context(|| "cannot make the workers".into())?;
     for index in 0..count {

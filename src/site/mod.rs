@@ -4,6 +4,7 @@
 //! file. Nothing here knows of sockets.
 
 mod cache;
+mod changed_fields;
 mod clock_cache;
 mod entity_tag;
 mod error_page;
@@ -18,6 +19,7 @@ pub(crate) mod residency;
 pub(crate) mod resolve;
 mod resource;
 pub(crate) mod response;
+pub(crate) mod rules;
 pub(crate) mod shared;
 
 use std::rc::Rc;
@@ -28,7 +30,9 @@ use crate::http::field::Name;
 use crate::http::media_type;
 use crate::http::request::{self, Method, Request};
 use crate::http::status::Status;
-use crate::http::target::{self, Target};
+use crate::http::target::{self, Path, Target};
+use crate::rules::headers::Change;
+use crate::rules::redirects::{self, Match};
 use cache::Cache;
 use error_page::ErrorPages;
 use load::Stop;
@@ -38,7 +42,11 @@ use representation::{Content, Representation};
 use resolve::Root;
 use resource::Resource;
 use response::Response;
+use rules::{Rules, WorkerRules};
 use shared::Shared;
+
+/// Redirects to folders that a rule's destination is followed through within the site.
+const FOLLOWED: usize = 2;
 
 /// The part of the site that one worker may keep ready.
 #[derive(Clone, Copy, Debug)]
@@ -62,6 +70,8 @@ pub(crate) enum Answer {
 pub(crate) struct Site {
     cache: Cache,
     errors: ErrorPages,
+    /// The rules; `None` where they are off.
+    rules: Option<WorkerRules>,
     /// The fields of a response to OPTIONS.
     options: Rc<Representation>,
 }
@@ -71,8 +81,9 @@ impl Site {
     pub(crate) fn new(root: Root, files: &Files, share: CacheShare, shared: Arc<Shared>) -> Site {
         let allow = [("Allow", request::ALLOWED.as_bytes())];
         let options = Representation::new(&allow, &[], media_type::UNKNOWN, Content::Memory(Arc::new([])));
+        let rules = shared.rules().map(WorkerRules::new);
         let cache = Cache::new(root, files, share, shared);
-        Site { cache, errors: ErrorPages::rendered(), options: Rc::new(options) }
+        Site { cache, rules, errors: ErrorPages::rendered(), options: Rc::new(options) }
     }
 
     /// The answer to a request, for which the `pending` jobs were done.
@@ -104,16 +115,112 @@ impl Site {
         if request.method == Method::Options {
             return Ok(self.options());
         }
-        if resolve::is_hidden(&target.path) {
+        let rules = match &mut self.rules {
+            Some(rules) => rules.current(now, pending)?,
+            None => None,
+        };
+        let changes = rules.as_deref().map(|rules| rules.headers().changes(target.path.as_bytes()));
+        let changes = changes.unwrap_or_default();
+        let asked = Asked { target: &target, rules: rules.as_deref(), changes: &changes };
+        let mut response = match self.find(request, &asked, now, pending) {
+            Err(Stop::Refused(Status::NotFound)) => self.refuse(Status::NotFound),
+            found => found?,
+        };
+        changed_fields::apply(&changes, target.path.as_bytes(), &mut response);
+        Ok(response)
+    }
+
+    /// The response to a request for a path: *forced rules, file, other rules*.
+    fn find(
+        &mut self,
+        request: &Request,
+        asked: &Asked,
+        now: &Now,
+        pending: &Pending,
+    ) -> Result<Response, Stop> {
+        if self.is_withheld(&asked.target.path) {
             return Err(Stop::Refused(Status::NotFound));
         }
-        let resource = self.cache.find(&target.path, now, pending)?;
+        if let Some(rule) = asked.rule(request, true) {
+            return self.obey(&rule, request, asked, now, pending);
+        }
+        let resource = match self.cache.find(&asked.target.path, now, pending) {
+            Err(Stop::Refused(Status::NotFound)) => Rc::new(Resource::Missing),
+            found => found?,
+        };
         match &*resource {
-            Resource::File(variants) => Ok(found::respond(request, variants, now)),
-            Resource::Redirect(location) => Ok(redirect(location, target.query)),
-            Resource::Missing => Err(Stop::Refused(Status::NotFound)),
+            Resource::File(variants) => Ok(found::respond(request, variants, now, asked.has_parts())),
+            Resource::Redirect(location) => Ok(redirect_to_folder(location, asked.target.query)),
+            Resource::Missing => match asked.rule(request, false) {
+                Some(rule) => self.obey(&rule, request, asked, now, pending),
+                None => Err(Stop::Refused(Status::NotFound)),
+            },
         }
     }
+
+    /// Whether nothing is told of a name: a hidden one, or a file of rules.
+    fn is_withheld(&self, path: &Path) -> bool {
+        resolve::is_hidden(path) || self.rules.is_some() && rules::is_rules_file(path)
+    }
+
+    /// The response that a rule wants: a redirect, a file in place of another one, or the page of an error.
+    fn obey(
+        &mut self,
+        rule: &Match,
+        request: &Request,
+        asked: &Asked,
+        now: &Now,
+        pending: &Pending,
+    ) -> Result<Response, Stop> {
+        if redirects::is_redirect(rule.status) {
+            return Ok(redirect(rule.status, &rule.to));
+        }
+        let mut place = rule.target().to_vec();
+        for _ in 0..=FOLLOWED {
+            let Ok(target) = Target::parse(&place) else { break };
+            if self.is_withheld(&target.path) {
+                break;
+            }
+            let next = match &*self.cache.find(&target.path, now, pending)? {
+                Resource::File(variants) if rule.status == Status::Ok => {
+                    return Ok(found::respond(request, variants, now, asked.has_parts()));
+                }
+                Resource::File(variants) => return Ok(found::page(request, rule.status, variants)),
+                Resource::Redirect(location) => beside(&place, location),
+                Resource::Missing => break,
+            };
+            place = next;
+        }
+        Err(Stop::Refused(Status::NotFound))
+    }
+}
+
+/// What a request asks for, and the rules that may answer it.
+struct Asked<'a> {
+    target: &'a Target<'a>,
+    rules: Option<&'a Rules>,
+    /// What rules change in the fields of the response.
+    changes: &'a [Change],
+}
+
+impl Asked<'_> {
+    /// The rule that answers: one of those that win over a file, or of the others.
+    fn rule(&self, request: &Request, forced: bool) -> Option<Match> {
+        let (path, query) = (self.target.path.as_bytes(), self.target.query);
+        self.rules?.redirect(redirects::Asked { path, query, host: target::host(request) }, forced)
+    }
+
+    /// Whether several ranges may be answered in parts.
+    fn has_parts(&self) -> bool {
+        !changed_fields::tell_of_content(self.changes)
+    }
+}
+
+/// The place of a relative location beside a target: its query and its last segment go.
+fn beside(target: &[u8], location: &[u8]) -> Vec<u8> {
+    let path = &target[..memchr::memchr(b'?', target).unwrap_or(target.len())];
+    let folder = memchr::memrchr(b'/', path).map_or(0, |slash| slash + 1);
+    [&path[..folder], location].concat()
 }
 
 fn check_method(request: &Request) -> Result<(), Status> {
@@ -134,12 +241,15 @@ fn check_expectation(request: &Request) -> Result<(), Status> {
     }
 }
 
-fn redirect(location: &[u8], query: Option<&[u8]>) -> Response {
+fn redirect_to_folder(location: &[u8], query: Option<&[u8]>) -> Response {
     let mut location = location.to_vec();
     if let Some(query) = query {
         location.push(b'?');
         target::encode_query(query, &mut location);
     }
-    let status = Status::MovedPermanently;
-    Response::whole(status, Rc::new(error_page::render(status, &[("Location", &location)])))
+    redirect(Status::MovedPermanently, &location)
+}
+
+fn redirect(status: Status, location: &[u8]) -> Response {
+    Response::whole(status, Rc::new(error_page::render(status, &[("Location", location)])))
 }

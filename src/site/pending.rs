@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use super::entity_tag::{self, DigestOfFile};
 use super::resolve::{Refusal, Root};
+use super::rules::SharedRules;
 use crate::sys::file::{Metadata, stat};
 use crate::sys::page_cache;
 
@@ -27,6 +28,8 @@ pub(crate) enum Job {
     Read(Arc<File>, Range<u64>),
     /// Makes the digest of a file with this metadata.
     Digest(Arc<File>, Metadata),
+    /// Reads the rules of the site, if they have changed.
+    LoadRules(Arc<SharedRules>),
     /// Lets time pass, until a further change of a file must bear another time.
     Settle(Duration),
 }
@@ -52,6 +55,7 @@ impl Job {
             Job::Digest(file, metadata) => {
                 return Outcome::Digest(entity_tag::digest_of_file(file, metadata).ok());
             }
+            Job::LoadRules(rules) => rules.load(),
             Job::Settle(time) => thread::sleep(*time),
         }
         Outcome::Done
@@ -111,6 +115,11 @@ impl Pending {
     /// How many digests were tried.
     pub(super) fn digests(&self) -> usize {
         self.0.iter().filter(|(job, _)| matches!(**job, Job::Digest(..))).count()
+    }
+
+    /// Whether the rules were looked at.
+    pub(super) fn has_loaded_rules(&self) -> bool {
+        self.0.iter().any(|(job, _)| matches!(**job, Job::LoadRules(_)))
     }
 
     /// Whether time was let pass.

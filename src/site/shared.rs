@@ -1,4 +1,4 @@
-//! What the workers share of a site: bodies with the same bytes, and digests of large files.
+//! What the workers share of a site: bodies with the same bytes, digests of large files, and rules.
 //!
 //! It is asked when a file is read, never when it is served.
 
@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::clock_cache::ClockCache;
 use super::entity_tag::Digest;
+use super::rules::SharedRules;
 use crate::sys::file::Metadata;
 
 /// Digests that are kept: some hundred bytes each.
@@ -19,6 +20,7 @@ const FIRST_CLEARING: usize = 64;
 pub(crate) struct Shared {
     bodies: Mutex<Bodies>,
     digests: Mutex<Digests>,
+    rules: Option<Arc<SharedRules>>,
 }
 
 struct Digests(ClockCache<(Metadata, Digest)>);
@@ -37,6 +39,16 @@ struct Bodies {
 }
 
 impl Shared {
+    /// What the workers of a site share that has these rules.
+    pub(crate) fn new(rules: Option<SharedRules>) -> Shared {
+        Shared { rules: rules.map(Arc::new), ..Shared::default() }
+    }
+
+    /// The rules; `None` where they are off.
+    pub(super) fn rules(&self) -> Option<Arc<SharedRules>> {
+        self.rules.clone()
+    }
+
     /// The body with these bytes, of which this is the digest: another worker's, if one has it.
     pub(super) fn body(&self, bytes: Vec<u8>, digest: Digest) -> Arc<[u8]> {
         let mut bodies = lock(&self.bodies);
