@@ -139,48 +139,43 @@ mod tests {
 
     #[test]
     fn fields_of_a_file() {
-        for (rule, path, expected) in [
-            (
-                "X-A: 1",
-                "a",
-                "ETag: \"1\"\nCache-Control: no-cache\nAccept-Ranges: bytes\nContent-Length: 5\nX-A: 1\nVary: Accept-Encoding\nContent-Type: text/plain\n",
-            ),
-            (
-                "cache-control: max-age=1",
-                "a",
-                "ETag: \"1\"\nAccept-Ranges: bytes\nContent-Length: 5\ncache-control: max-age=1\nVary: Accept-Encoding\nContent-Type: text/plain\n",
-            ),
+        let before = lines(&Response::whole(Status::Ok, representation()));
+        for (rule, path, gone, new) in [
+            ("X-A: 1", "a", &[][..], &["X-A: 1"][..]),
+            ("cache-control: max-age=1", "a", &["Cache-Control: no-cache"], &["cache-control: max-age=1"]),
             (
                 "Vary: Origin, accept-encoding",
                 "a",
-                "ETag: \"1\"\nCache-Control: no-cache\nAccept-Ranges: bytes\nContent-Length: 5\nVary: Accept-Encoding, Origin\nContent-Type: text/plain\n",
+                &["Vary: Accept-Encoding"],
+                &["Vary: Accept-Encoding, Origin"],
             ),
-            (
-                "Content-Type: text/x",
-                "a",
-                "ETag: \"1\"\nCache-Control: no-cache\nAccept-Ranges: bytes\nContent-Length: 5\nVary: Accept-Encoding\nContent-Type: text/x\n",
-            ),
+            ("Content-Type: text/x", "a", &["Content-Type: text/plain"], &["Content-Type: text/x"]),
             (
                 "Content-Encoding: br",
                 "a.js.br",
-                "ETag: \"1\"\nCache-Control: no-cache\nAccept-Ranges: bytes\nContent-Length: 5\nContent-Encoding: br\nVary: Accept-Encoding\nContent-Type: text/javascript\n",
+                &["Content-Type: text/plain"],
+                &["Content-Encoding: br", "Content-Type: text/javascript"],
             ),
             (
-                "Content-Encoding: br\nContent-Type: a/b",
+                "Content-Type: a/b\nContent-Encoding: br",
                 "a.js.br",
-                "ETag: \"1\"\nCache-Control: no-cache\nAccept-Ranges: bytes\nContent-Length: 5\nContent-Encoding: br\nVary: Accept-Encoding\nContent-Type: a/b\n",
+                &["Content-Type: text/plain"],
+                &["Content-Encoding: br", "Content-Type: a/b"],
             ),
-            (
-                "Content-Encoding: gzip",
-                "a.js.br",
-                "ETag: \"1\"\nCache-Control: no-cache\nAccept-Ranges: bytes\nContent-Length: 5\nVary: Accept-Encoding\nContent-Type: text/plain\n",
-            ),
+            ("Content-Encoding: gzip", "a.js.br", &[], &[]),
+            ("Set-Cookie: a\nSet-Cookie: b", "a", &[], &["Set-Cookie: a", "Set-Cookie: b"]),
         ] {
             let text = format!("/*\n{rule}");
             let changes = Headers::parse(text.as_bytes(), Reading::Netlify).0.changes(path.as_bytes());
             let mut response = Response::whole(Status::Ok, representation());
             apply(&changes, path.as_bytes(), &mut response);
-            assert_eq!(lines(&response), expected, "{rule}");
+            let mut expected: Vec<_> =
+                before.lines().filter(|line| !gone.contains(line)).chain(new.iter().copied()).collect();
+            let after = lines(&response);
+            let mut found: Vec<_> = after.lines().collect();
+            expected.sort_unstable();
+            found.sort_unstable();
+            assert_eq!(found, expected, "{rule}");
         }
     }
 
