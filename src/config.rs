@@ -112,6 +112,10 @@ pub struct Files {
     #[arg(long, env = "HTTPD_NO_PRECOMPRESSED", value_parser = clap::builder::FalseyValueParser::new())]
     pub no_precompressed: bool,
 
+    /// Show the names in a folder that has no index.html, as a page or as JSON
+    #[arg(long, env = "HTTPD_LISTING", value_parser = clap::builder::FalseyValueParser::new())]
+    pub listing: bool,
+
     /// Serve names that begin with a dot, too; .well-known is always served
     #[arg(long, env = "HTTPD_DOT_FILES", value_parser = clap::builder::FalseyValueParser::new())]
     pub dot_files: bool,

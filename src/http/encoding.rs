@@ -123,7 +123,7 @@ impl Preferences {
 }
 
 /// `q=0.5` in thousandths (RFC 9110 section 12.4.2): at most three digits, and nothing above 1.
-fn weight(parameter: &[u8]) -> Option<u16> {
+pub(super) fn weight(parameter: &[u8]) -> Option<u16> {
     let [b'q' | b'Q', b'=', whole @ (b'0' | b'1'), fraction @ ..] = parameter else { return None };
     let digits = match fraction {
         [] => fraction,

@@ -64,6 +64,8 @@
 //! - *Charset* (9110 8.3.2): `utf-8` for text that is so, where a browser would not find it by itself.
 //!
 //! **Negotiation and caches**
+//! - *Accept* (9110 12.5.1, in [`accept`]): weights, refusals, ranges of types. Where it accepts nothing that there
+//!   is, it is passed over.
 //! - *Accept-Encoding* (9110 12.5.3, in [`encoding`]): weights, refusals, `*`, `identity`, `x-gzip`, several
 //!   lines. If nothing is acceptable 406. A file that is coded by its own name (`.svgz`) is sent to everybody.
 //! - *Vary* (9110 12.5.5, in `site`): on every reply that negotiation could change.
@@ -72,6 +74,7 @@
 //!
 //! **Not supported**, since no file needs them: TRACE, CONNECT, Upgrade, trailers in replies, digests.
 
+pub mod accept;
 mod authority;
 pub mod charset;
 pub mod date;

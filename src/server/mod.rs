@@ -88,19 +88,20 @@ impl<T> Context<T> for io::Result<T> {
 /// # Errors
 /// An [`Error`] when the server cannot start (the log, the address, the root), or a worker cannot go on.
 pub fn run(config: &Config) -> Result<(), Error> {
+    let inherited = address::inherited()?;
     let log = Log::open(config.log.file.as_deref())?;
     log.take_messages();
     for variable in &config.passed_over {
         log::warn!("{variable} is passed over: it is the address of a service, as Kubernetes sets it");
     }
-    let result = serve(config, &log);
+    let result = serve(config, inherited, &log);
     log.writer().finish();
     result
 }
 
 /// The order of the steps matters:
 ///
-/// 1. Open the log (above), while there is one thread: the process that opens it again starts as a copy of this one.
+/// 1. Take the socket that a supervisor passes on (above), before anything is opened. Then open the log.
 /// 2. Bind the address as the user that started us: low ports need root. Then become the other user.
 /// 3. Open the root, and read the media types, with the rights of that user.
 /// 4. Block signals: all threads inherit that, and the main thread reads them.
@@ -108,16 +109,15 @@ pub fn run(config: &Config) -> Result<(), Error> {
 ///    this moment on.
 /// 6. Lock in: all threads inherit that too, and it leaves no right to listen.
 /// 7. Start the threads. From then on the main thread waits for signals, and for the workers to finish.
-fn serve(config: &Config, log: &Log) -> Result<(), Error> {
-    let listener = address::bind(&config.listen)?;
+fn serve(config: &Config, inherited: Option<Listener>, log: &Log) -> Result<(), Error> {
+    let listener = inherited.map_or_else(|| address::bind(&config.listen), Ok)?;
     change_user(config.privileges.user.as_deref())?;
     let root = Root::new(&config.files.document_root)
         .context(|| format!("cannot serve {}", config.files.document_root.display()))?;
     let shared = Shared::new(read_types(&config.files)?);
     let descriptors = Descriptors::share_out();
     let signals = Signals::new().context(|| "cannot wait for signals".into())?;
-    address::listen(&listener, &config.listen)?;
-    let address = listener.local_address().context(|| "cannot tell the address".into())?;
+    let address = address::listen(&listener, &config.listen)?;
     if !config.privileges.no_sandbox {
         privileges::lockdown::lock_in(&config.files.document_root, root.path());
     }

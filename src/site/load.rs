@@ -116,9 +116,13 @@ impl Loader {
                 let freshness = Freshness::new(vec![Watch { name: whole, seen }], None, true, attempt.now);
                 Ok((Resource::Redirect(with_slash(path)), freshness))
             }
+            Some(_) if self.files.listing => self.load_folder(path, Watch { name: whole, seen }, attempt),
             Some(_) => Err(Refusal::Absent.into()),
             // A symlink on the way may lead outside. The confined opening decides: 404 inside, 403 outside.
             None => match attempt.names.open(&self.root, &name, "", attempt.pending)? {
+                Err(Refusal::Absent) if self.files.listing => {
+                    self.load_folder(path, Watch { name: whole, seen }, attempt)
+                }
                 Err(Refusal::Absent) => {
                     let freshness =
                         Freshness::new(vec![Watch { name: whole, seen }], None, true, attempt.now);
@@ -128,6 +132,24 @@ impl Loader {
                 Ok(_) => self.load_file(&name, attempt), // it has just appeared
             },
         }
+    }
+
+    /// A folder whose index is no file, or nothing. The folder is watched, too: it may come or go.
+    fn load_folder(
+        &self,
+        path: &Path,
+        index: Watch,
+        attempt: Attempt,
+    ) -> Result<(Resource, Freshness), Stop> {
+        let name = self.root.name(path.as_bytes(), "")?;
+        let seen = match attempt.names.look_up(&name, attempt.pending) {
+            Ok(found) => found.ok(),
+            Err(NeedsDisk) => return Err(Job::LookUp(vec![name, index.name]).into()),
+        };
+        let is_folder = path.is_directory() && seen.is_some_and(|found| found.kind == Kind::Directory);
+        let resource = if is_folder { Resource::Folder } else { Resource::Missing };
+        let watches = vec![index, Watch { name, seen }];
+        Ok((resource, Freshness::new(watches, None, true, attempt.now)))
     }
 
     fn load_file(&mut self, name: &[u8], attempt: Attempt) -> Result<(Resource, Freshness), Stop> {

@@ -8,8 +8,10 @@ mod characters;
 mod clock_cache;
 mod entity_tag;
 mod error_page;
+mod folder;
 mod found;
 mod freshness;
+mod listing;
 mod load;
 mod names;
 pub(crate) mod now;
@@ -34,6 +36,7 @@ use crate::http::status::Status;
 use crate::http::target::{self, Target};
 use cache::Cache;
 use error_page::ErrorPages;
+use listing::Lister;
 use load::Stop;
 use now::Now;
 use pending::{Job, Pending};
@@ -64,6 +67,7 @@ pub(crate) enum Answer {
 /// A site: the files beneath a root, as one worker knows them.
 pub(crate) struct Site {
     cache: Cache,
+    lister: Lister,
     errors: ErrorPages,
     /// Whether names that begin with a dot are not served.
     hides_dot_files: bool,
@@ -76,9 +80,10 @@ impl Site {
     pub(crate) fn new(root: Root, files: &Files, share: CacheShare, shared: Arc<Shared>) -> Site {
         let allow = [("Allow", request::ALLOWED.as_bytes())];
         let options = Representation::new(&allow, &[], media_type::UNKNOWN, Content::Memory(Arc::new([])));
+        let lister = Lister::new(root.clone(), files, Arc::clone(&shared));
         let cache = Cache::new(root, files, share, shared);
         let (errors, options) = (ErrorPages::rendered(), Rc::new(options));
-        Site { cache, errors, hides_dot_files: !files.dot_files, options }
+        Site { cache, lister, errors, hides_dot_files: !files.dot_files, options }
     }
 
     /// The answer to a request, for which the `pending` jobs were done.
@@ -117,6 +122,7 @@ impl Site {
         match &*resource {
             Resource::File(variants) => Ok(found::respond(request, variants, now)),
             Resource::Redirect(location) => Ok(redirect(location, target.query)),
+            Resource::Folder => self.lister.respond(request, &target, pending),
             Resource::Missing => Err(Stop::Refused(Status::NotFound)),
         }
     }

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use super::characters;
 use super::entity_tag::{self, Digest};
+use super::listing::{List, Listed};
 use super::one_state::InOneState;
 use super::resolve::{Refusal, Root};
 use crate::http::charset::Characters;
@@ -30,6 +31,8 @@ pub(crate) enum Job {
     Read(Arc<File>, Range<u64>),
     /// Makes the digest of a file with this metadata.
     Digest(Arc<File>, Metadata),
+    /// Lists a folder.
+    List(List),
     /// Looks at the characters of a text with this metadata.
     Characters(Arc<File>, Metadata),
     /// Lets time pass, until a further change of a file must bear another time.
@@ -47,6 +50,8 @@ pub(crate) enum Outcome {
     Digest(Option<InOneState<Digest>>),
     /// The characters, unless the file could not be read.
     Characters(Option<InOneState<Characters>>),
+    /// The listing.
+    Listed(Result<Listed, Refusal>),
 }
 
 impl Job {
@@ -59,6 +64,7 @@ impl Job {
             Job::Digest(file, metadata) => {
                 return Outcome::Digest(entity_tag::digest_of_file(file, metadata).ok());
             }
+            Job::List(list) => return Outcome::Listed(list.run()),
             Job::Characters(file, metadata) => {
                 return Outcome::Characters(characters::of_file(file, metadata).ok());
             }
@@ -134,6 +140,14 @@ impl Pending {
     /// How many digests were tried.
     pub(super) fn digests(&self) -> usize {
         self.0.iter().filter(|(job, _)| matches!(**job, Job::Digest(..))).count()
+    }
+
+    /// The listing that was made.
+    pub(super) fn listed(&self) -> Option<&Result<Listed, Refusal>> {
+        self.0.iter().find_map(|(_, outcome)| match outcome {
+            Outcome::Listed(listed) => Some(listed),
+            _ => None,
+        })
     }
 
     /// Whether time was let pass.

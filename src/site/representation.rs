@@ -105,7 +105,7 @@ impl Variant {
     /// The validators that requests are compared with. Every tag of ours is strong.
     pub(super) fn validators(&self) -> Validators<'_> {
         let entity_tag = EntityTag { weak: false, opaque: &self.tag };
-        Validators { entity_tag, last_modified: self.last_modified }
+        Validators { entity_tag, last_modified: Some(self.last_modified) }
     }
 
     /// The text between several ranges, which no author can have written into the file beforehand.

@@ -12,6 +12,8 @@ pub(super) enum Resource {
     File(Vec<Variant>),
     /// A directory that was asked for without its slash: its place, relative to the path that was asked for.
     Redirect(Vec<u8>),
+    /// A folder without an index, which is listed.
+    Folder,
     /// Nothing.
     Missing,
 }

@@ -3,6 +3,7 @@
 //! It is asked when a file is read, never when it is served.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::clock_cache::ClockCache;
@@ -27,6 +28,12 @@ pub(crate) struct Shared {
     pub(super) digests: OfFiles<Digest>,
     /// The characters of large texts.
     pub(super) characters: OfFiles<Characters>,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        formatter.debug_struct("Shared").finish_non_exhaustive()
+    }
 }
 
 /// What was made of files, each in one state.
@@ -69,15 +76,17 @@ impl Shared {
 
     /// The body with these bytes, of which this is the digest: another worker's, if one has it.
     pub(super) fn body(&self, bytes: Vec<u8>, digest: Digest) -> Arc<[u8]> {
-        let mut bodies = lock(&self.bodies);
         let key = (digest, bytes.len());
-        // Compared as well: the digest is fast, and one who wants two bodies of one digest can make them.
-        if let Some(body) = bodies.by_digest.get(&key).and_then(Weak::upgrade)
+        let known = lock(&self.bodies).by_digest.get(&key).and_then(Weak::upgrade);
+        // Compared as well: the digest is fast, and one who wants two bodies of one digest can make them. Nobody waits
+        // for it, nor for the copy: a body may be long.
+        if let Some(body) = known
             && *body == *bytes
         {
             return body;
         }
         let body: Arc<[u8]> = bytes.into();
+        let mut bodies = lock(&self.bodies);
         bodies.by_digest.insert(key, Arc::downgrade(&body));
         if bodies.by_digest.len() > bodies.clearing.max(FIRST_CLEARING) {
             bodies.by_digest.retain(|_, body| body.strong_count() > 0);
