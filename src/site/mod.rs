@@ -24,6 +24,7 @@ mod resource;
 pub(crate) mod response;
 pub(crate) mod shared;
 pub(crate) mod types_file;
+mod way;
 
 use std::rc::Rc;
 use std::sync::Arc;
