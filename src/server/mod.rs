@@ -30,10 +30,12 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::config::Config;
+use crate::config::{Config, Files};
+use crate::http::media_type::Types;
 use crate::site::CacheShare;
 use crate::site::resolve::Root;
 use crate::site::shared::Shared;
+use crate::site::types_file;
 use crate::sys::signal::Signals;
 use crate::sys::socket::Listener;
 use crate::sys::user::become_user;
@@ -97,7 +99,7 @@ pub fn run(config: &Config) -> Result<(), Error> {
 ///
 /// 1. Take the socket that a supervisor passes on (above), before anything is opened. Then open the log.
 /// 2. Bind the address as the user that started us: low ports need root. Then become the other user.
-/// 3. Open the root with the rights of that user.
+/// 3. Open the root, and read the media types, with the rights of that user.
 /// 4. Block signals: all threads inherit that, and the main thread reads them.
 /// 5. Listen last, after everything that can fail: with `--reuse-port` we take the other server's clients from
 ///    this moment on.
@@ -108,6 +110,7 @@ fn serve(config: &Config, inherited: Option<Listener>, log: &Log) -> Result<(), 
     change_user(config.privileges.user.as_deref())?;
     let root = Root::new(&config.files.document_root)
         .context(|| format!("cannot serve {}", config.files.document_root.display()))?;
+    let shared = Shared::new(read_types(&config.files)?);
     let descriptors = Descriptors::share_out();
     let signals = Signals::new().context(|| "cannot wait for signals".into())?;
     let address = address::listen(&listener, &config.listen)?;
@@ -115,7 +118,7 @@ fn serve(config: &Config, inherited: Option<Listener>, log: &Log) -> Result<(), 
         privileges::lockdown::lock_in(&config.files.document_root, root.path());
     }
     log.writer().start().context(|| "cannot start a thread for the log".into())?;
-    let threads = start_workers(config, listener, &root, &descriptors, log.writer())?;
+    let threads = start_workers(config, listener, &root, shared, &descriptors, log.writer())?;
     announce(address, &root, config.limits.workers, log);
     threads.wait(signals, log).context(|| "cannot wait for events".into())
 }
@@ -125,10 +128,17 @@ fn change_user(user: Option<&str>) -> Result<(), Error> {
     privileges::identity::find(user).and_then(become_user).context(|| format!("cannot run as {user}"))
 }
 
+/// The built-in media types, and those of a file.
+fn read_types(files: &Files) -> Result<Types, Error> {
+    let Some(path) = &files.types else { return Ok(Types::default()) };
+    types_file::read(path).context(|| format!("cannot use the media types of {}", path.display()))
+}
+
 fn start_workers(
     config: &Config,
     listener: Listener,
     root: &Root,
+    shared: Shared,
     descriptors: &Descriptors,
     log: &LogWriter,
 ) -> Result<WorkerThreads, Error> {
@@ -138,7 +148,7 @@ fn start_workers(
     let workers = Arc::new(Workers::new(count).context(|| "cannot make the workers".into())?);
     let listener = Arc::new(listener);
     let blocking = Blocking::default();
-    let shared = Arc::new(Shared::default());
+    let shared = Arc::new(shared);
     let mut threads =
         WorkerThreads::new(Arc::clone(&workers)).context(|| "cannot make the workers".into())?;
     for index in 0..count {

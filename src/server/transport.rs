@@ -42,8 +42,8 @@ impl Transport {
     }
 
     /// Bytes that were sent and that the client's system has not acknowledged yet. After [`Transport::shutdown`] the
-    /// end itself counts as one.
-    pub(super) fn unacknowledged(&self) -> u64 {
+    /// end itself counts as one. `None` where the kernel does not tell.
+    pub(super) fn unacknowledged(&self) -> Option<u64> {
         let Transport::Plain(socket) = self;
         socket.unacknowledged()
     }

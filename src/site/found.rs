@@ -14,7 +14,7 @@ use crate::http::range::{self, Selection};
 use crate::http::request::Request;
 use crate::http::status::Status;
 
-/// Answers with one of the representations of a file, the one without a coding first among them.
+/// Answers with one of the representations of a file, the file as it lies on the disk first among them.
 pub(super) fn respond(request: &Request, variants: &[Variant], now: &Now) -> Response {
     let Some(variant) = select_variant(request, variants) else {
         return refuse_variants(Status::NotAcceptable, variants, &[]);
@@ -35,7 +35,7 @@ pub(super) fn respond(request: &Request, variants: &[Variant], now: &Now) -> Res
             Response::whole(Status::Ok, representation)
         }
         Selection::Several(ranges) => {
-            let parts = Multipart::new(&variant.boundary(now), variant.media_type, ranges, length);
+            let parts = Multipart::new(&variant.boundary(now), &variant.media_type, ranges, length);
             Response::ranges(representation, parts)
         }
         Selection::Unsatisfiable => {
@@ -47,6 +47,12 @@ pub(super) fn respond(request: &Request, variants: &[Variant], now: &Now) -> Res
 }
 
 fn select_variant<'a>(request: &Request, variants: &'a [Variant]) -> Option<&'a Variant> {
+    // A file that is coded by its own name has no other form, and is sent whatever a client says.
+    if let [only] = variants
+        && only.coding != Coding::Identity
+    {
+        return Some(only);
+    }
     let available = variants.iter().map(|variant| (variant.coding, variant.length()));
     let coding = encoding::choose(request.values(Name::AcceptEncoding), available)?;
     variants.iter().find(|variant| variant.coding == coding)

@@ -4,14 +4,18 @@
 //! file. Nothing here knows of sockets.
 
 mod cache;
+mod characters;
 mod clock_cache;
 mod entity_tag;
 mod error_page;
+mod folder;
 mod found;
 mod freshness;
+mod listing;
 mod load;
 mod names;
 pub(crate) mod now;
+mod one_state;
 pub(crate) mod pending;
 pub(crate) mod representation;
 pub(crate) mod residency;
@@ -19,6 +23,7 @@ pub(crate) mod resolve;
 mod resource;
 pub(crate) mod response;
 pub(crate) mod shared;
+pub(crate) mod types_file;
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -31,6 +36,7 @@ use crate::http::status::Status;
 use crate::http::target::{self, Target};
 use cache::Cache;
 use error_page::ErrorPages;
+use listing::Lister;
 use load::Stop;
 use now::Now;
 use pending::{Job, Pending};
@@ -61,7 +67,10 @@ pub(crate) enum Answer {
 /// A site: the files beneath a root, as one worker knows them.
 pub(crate) struct Site {
     cache: Cache,
+    lister: Lister,
     errors: ErrorPages,
+    /// Whether names that begin with a dot are not served.
+    hides_dot_files: bool,
     /// The fields of a response to OPTIONS.
     options: Rc<Representation>,
 }
@@ -71,8 +80,10 @@ impl Site {
     pub(crate) fn new(root: Root, files: &Files, share: CacheShare, shared: Arc<Shared>) -> Site {
         let allow = [("Allow", request::ALLOWED.as_bytes())];
         let options = Representation::new(&allow, &[], media_type::UNKNOWN, Content::Memory(Arc::new([])));
+        let lister = Lister::new(root.clone(), files, Arc::clone(&shared));
         let cache = Cache::new(root, files, share, shared);
-        Site { cache, errors: ErrorPages::rendered(), options: Rc::new(options) }
+        let (errors, options) = (ErrorPages::rendered(), Rc::new(options));
+        Site { cache, lister, errors, hides_dot_files: !files.dot_files, options }
     }
 
     /// The answer to a request, for which the `pending` jobs were done.
@@ -104,13 +115,14 @@ impl Site {
         if request.method == Method::Options {
             return Ok(self.options());
         }
-        if resolve::is_hidden(&target.path) {
+        if self.hides_dot_files && resolve::is_hidden(&target.path) {
             return Err(Stop::Refused(Status::NotFound));
         }
         let resource = self.cache.find(&target.path, now, pending)?;
         match &*resource {
             Resource::File(variants) => Ok(found::respond(request, variants, now)),
             Resource::Redirect(location) => Ok(redirect(location, target.query)),
+            Resource::Folder => self.lister.respond(request, &target, pending),
             Resource::Missing => Err(Stop::Refused(Status::NotFound)),
         }
     }

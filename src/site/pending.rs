@@ -11,8 +11,12 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use super::entity_tag::{self, DigestOfFile};
+use super::characters;
+use super::entity_tag::{self, Digest};
+use super::listing::{List, Listed};
+use super::one_state::InOneState;
 use super::resolve::{Refusal, Root};
+use crate::http::charset::Characters;
 use crate::sys::file::{Metadata, stat};
 use crate::sys::page_cache;
 
@@ -27,6 +31,10 @@ pub(crate) enum Job {
     Read(Arc<File>, Range<u64>),
     /// Makes the digest of a file with this metadata.
     Digest(Arc<File>, Metadata),
+    /// Lists a folder.
+    List(List),
+    /// Looks at the characters of a text with this metadata.
+    Characters(Arc<File>, Metadata),
     /// Lets time pass, until a further change of a file must bear another time.
     Settle(Duration),
 }
@@ -39,7 +47,11 @@ pub(crate) enum Outcome {
     /// The file that was opened.
     Opened(Result<(Arc<File>, Metadata), Refusal>),
     /// The digest, unless the file could not be read.
-    Digest(Option<DigestOfFile>),
+    Digest(Option<InOneState<Digest>>),
+    /// The characters, unless the file could not be read.
+    Characters(Option<InOneState<Characters>>),
+    /// The listing.
+    Listed(Result<Listed, Refusal>),
 }
 
 impl Job {
@@ -51,6 +63,10 @@ impl Job {
             Job::Read(file, range) => drop(page_cache::read_into_memory(file, range.clone())),
             Job::Digest(file, metadata) => {
                 return Outcome::Digest(entity_tag::digest_of_file(file, metadata).ok());
+            }
+            Job::List(list) => return Outcome::Listed(list.run()),
+            Job::Characters(file, metadata) => {
+                return Outcome::Characters(characters::of_file(file, metadata).ok());
             }
             Job::Settle(time) => thread::sleep(*time),
         }
@@ -101,16 +117,37 @@ impl Pending {
     }
 
     /// The digest of the file in exactly this state.
-    pub(super) fn digest(&self, metadata: &Metadata) -> Option<&DigestOfFile> {
+    pub(super) fn digest(&self, metadata: &Metadata) -> Option<&InOneState<Digest>> {
         self.0.iter().find_map(|(_, outcome)| match outcome {
             Outcome::Digest(Some(found)) if found.metadata == *metadata => Some(found),
             _ => None,
         })
     }
 
+    /// The characters of the file in exactly this state.
+    pub(super) fn characters(&self, metadata: &Metadata) -> Option<&InOneState<Characters>> {
+        self.0.iter().find_map(|(_, outcome)| match outcome {
+            Outcome::Characters(Some(found)) if found.metadata == *metadata => Some(found),
+            _ => None,
+        })
+    }
+
+    /// How many times characters were looked at.
+    pub(super) fn looks_at_characters(&self) -> usize {
+        self.0.iter().filter(|(job, _)| matches!(**job, Job::Characters(..))).count()
+    }
+
     /// How many digests were tried.
     pub(super) fn digests(&self) -> usize {
         self.0.iter().filter(|(job, _)| matches!(**job, Job::Digest(..))).count()
+    }
+
+    /// The listing that was made.
+    pub(super) fn listed(&self) -> Option<&Result<Listed, Refusal>> {
+        self.0.iter().find_map(|(_, outcome)| match outcome {
+            Outcome::Listed(listed) => Some(listed),
+            _ => None,
+        })
     }
 
     /// Whether time was let pass.

@@ -5,6 +5,7 @@
 #![allow(unsafe_code)]
 
 pub(crate) mod descriptor_limit;
+pub(crate) mod directory;
 pub(crate) mod epoll;
 pub(crate) mod file;
 pub(crate) mod log_opener;
@@ -13,6 +14,7 @@ pub(crate) mod page_cache;
 pub(crate) mod sandbox;
 pub(crate) mod signal;
 pub(crate) mod socket;
+pub(crate) mod thread;
 pub(crate) mod user;
 pub(crate) mod waker;
 

@@ -226,13 +226,13 @@ impl Socket {
         check_size(unsafe { libc::sendfile64(self.0.as_raw_fd(), file.as_raw_fd(), &mut offset, count) })
     }
 
-    /// Bytes that were sent and that the client's system has not acknowledged yet (SIOCOUTQ, tcp(7)).
-    pub(crate) fn unacknowledged(&self) -> u64 {
+    /// Bytes that were sent and that the client's system has not acknowledged yet (SIOCOUTQ, tcp(7)); `None` where the
+    /// kernel does not tell.
+    pub(crate) fn unacknowledged(&self) -> Option<u64> {
         let mut count: libc::c_int = 0;
         // SAFETY: `count` lives through the call and is the integer that the kernel writes.
         let result = unsafe { libc::ioctl(self.0.as_raw_fd(), libc::TIOCOUTQ, &mut count) };
-        // It fails for no connected socket: then nothing is on its way.
-        if result < 0 { 0 } else { u64::try_from(count).unwrap_or(0) }
+        if result < 0 { None } else { u64::try_from(count).ok() }
     }
 
     /// Lets the kernel keep as much of what could not be sent yet as it likes: fewer and larger steps.
