@@ -241,11 +241,6 @@ pub struct Privileges {
     /// Do not give up the right to other files, sockets and system calls (Landlock, seccomp)
     #[arg(long, env = "HTTPD_NO_SANDBOX", value_parser = clap::builder::FalseyValueParser::new())]
     pub no_sandbox: bool,
-
-    /// What to try that is forbidden, for the tests of debug builds
-    #[cfg(debug_assertions)]
-    #[arg(long, hide = true)]
-    pub trial: Option<crate::server::Trial>,
 }
 
 /// An address as Kubernetes writes it for a service: `tcp://10.96.0.7:80`.

@@ -22,8 +22,6 @@ mod privileges;
 mod progress;
 mod timers;
 mod transport;
-#[cfg(debug_assertions)]
-mod trial;
 mod worker;
 mod workers;
 
@@ -48,8 +46,6 @@ use log_writer::LogWriter;
 use logging::Log;
 pub use logging::report;
 use main_thread::WorkerThreads;
-#[cfg(debug_assertions)]
-pub use trial::Trial;
 use worker::Setup;
 use workers::Workers;
 
@@ -122,10 +118,6 @@ fn serve(config: &Config, inherited: Option<Listener>, log: &Log) -> Result<(), 
     if !config.privileges.no_sandbox {
         privileges::lockdown::lock_in(&config.files.document_root, root.path());
     }
-    #[cfg(debug_assertions)]
-    if let Some(trial) = config.privileges.trial {
-        trial.run(root.path());
-    }
     log.writer().start().context(|| "cannot start a thread for the log".into())?;
     let threads = start_workers(config, listener, &root, shared, &descriptors, log.writer())?;
     announce(address, &root, config.limits.workers, log);
@@ -181,8 +173,6 @@ fn start_workers(
             logs_access: log::log_enabled!(target: "access", log::Level::Info),
             timeouts: config.timeouts,
             keeps_listening: config.listen.reuse_port,
-            #[cfg(debug_assertions)]
-            panics: config.privileges.trial == Some(Trial::Panic) && index + 1 == count,
         })?;
     }
     Ok(threads)
