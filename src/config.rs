@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use clap::builder::Resettable;
 use clap::builder::styling::{AnsiColor, Styles};
-use clap::{Args, CommandFactory, FromArgMatches, Parser};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, ValueEnum};
+
+use crate::rules::Reading;
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -139,10 +141,36 @@ pub struct Files {
     #[arg(long, env = "HTTPD_TYPES", value_name = "FILE")]
     pub types: Option<PathBuf>,
 
+    /// Whose meaning _headers and _redirects of the root have, or off to take them for files like any others
+    #[arg(long, env = "HTTPD_RULES", value_name = "HOST", default_value = "netlify")]
+    pub rules: RuleFiles,
+
     /// Memory for files that are kept ready, in MiB over all workers; 0 reads each file anew
     #[arg(long, env = "HTTPD_CACHE_SIZE", value_name = "MIB", default_value_t = 64)]
     #[arg(value_parser = clap::value_parser!(u32).range(..=1024 * 1024))]
     pub cache_size: u32,
+}
+
+/// Whether the files of rules are obeyed, and what they mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RuleFiles {
+    /// As Netlify reads them
+    Netlify,
+    /// As Cloudflare Pages reads them
+    Cloudflare,
+    /// Not at all
+    Off,
+}
+
+impl RuleFiles {
+    /// The reading, unless they are off.
+    pub(crate) fn reading(self) -> Option<Reading> {
+        match self {
+            RuleFiles::Netlify => Some(Reading::Netlify),
+            RuleFiles::Cloudflare => Some(Reading::Cloudflare),
+            RuleFiles::Off => None,
+        }
+    }
 }
 
 /// How many threads and connections there are.
@@ -213,11 +241,6 @@ pub struct Privileges {
     /// Do not give up the right to other files, sockets and system calls (Landlock, seccomp)
     #[arg(long, env = "HTTPD_NO_SANDBOX", value_parser = clap::builder::FalseyValueParser::new())]
     pub no_sandbox: bool,
-
-    /// What to try that is forbidden, for the tests of debug builds
-    #[cfg(debug_assertions)]
-    #[arg(long, hide = true)]
-    pub trial: Option<crate::server::Trial>,
 }
 
 /// An address as Kubernetes writes it for a service: `tcp://10.96.0.7:80`.

@@ -37,4 +37,5 @@ targets! {
     date,
     conditional,
     listing,
+    charset,
 }

@@ -75,7 +75,7 @@
 //! **Not supported**, since no file needs them: TRACE, CONNECT, Upgrade, trailers in replies, digests.
 
 pub mod accept;
-mod authority;
+pub mod authority;
 pub mod charset;
 pub mod date;
 pub mod encoding;

@@ -22,8 +22,6 @@ mod privileges;
 mod progress;
 mod timers;
 mod transport;
-#[cfg(debug_assertions)]
-mod trial;
 mod worker;
 mod workers;
 
@@ -36,6 +34,7 @@ use crate::config::{Config, Files};
 use crate::http::media_type::Types;
 use crate::site::CacheShare;
 use crate::site::resolve::Root;
+use crate::site::rules::SharedRules;
 use crate::site::shared::Shared;
 use crate::site::types_file;
 use crate::sys::signal::Signals;
@@ -47,8 +46,6 @@ use log_writer::LogWriter;
 use logging::Log;
 pub use logging::report;
 use main_thread::WorkerThreads;
-#[cfg(debug_assertions)]
-pub use trial::Trial;
 use worker::Setup;
 use workers::Workers;
 
@@ -114,16 +111,12 @@ fn serve(config: &Config, inherited: Option<Listener>, log: &Log) -> Result<(), 
     change_user(config.privileges.user.as_deref())?;
     let root = Root::new(&config.files.document_root)
         .context(|| format!("cannot serve {}", config.files.document_root.display()))?;
-    let shared = Shared::new(read_types(&config.files)?);
+    let shared = Shared::new(read_types(&config.files)?, read_rules(&config.files, &root)?);
     let descriptors = Descriptors::share_out();
     let signals = Signals::new().context(|| "cannot wait for signals".into())?;
     let address = address::listen(&listener, &config.listen)?;
     if !config.privileges.no_sandbox {
         privileges::lockdown::lock_in(&config.files.document_root, root.path());
-    }
-    #[cfg(debug_assertions)]
-    if let Some(trial) = config.privileges.trial {
-        trial.run(root.path());
     }
     log.writer().start().context(|| "cannot start a thread for the log".into())?;
     let threads = start_workers(config, listener, &root, shared, &descriptors, log.writer())?;
@@ -140,6 +133,12 @@ fn change_user(user: Option<&str>) -> Result<(), Error> {
 fn read_types(files: &Files) -> Result<Types, Error> {
     let Some(path) = &files.types else { return Ok(Types::default()) };
     types_file::read(path).context(|| format!("cannot use the media types of {}", path.display()))
+}
+
+/// The rules of the root, unless they are off. They are read before the first request.
+fn read_rules(files: &Files, root: &Root) -> Result<Option<SharedRules>, Error> {
+    let rules = files.rules.reading().map(|reading| SharedRules::load_first(root.clone(), reading));
+    rules.transpose().context(|| "cannot read the rules".into())
 }
 
 fn start_workers(
@@ -174,8 +173,6 @@ fn start_workers(
             logs_access: log::log_enabled!(target: "access", log::Level::Info),
             timeouts: config.timeouts,
             keeps_listening: config.listen.reuse_port,
-            #[cfg(debug_assertions)]
-            panics: config.privileges.trial == Some(Trial::Panic) && index + 1 == count,
         })?;
     }
     Ok(threads)

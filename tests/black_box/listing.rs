@@ -177,6 +177,22 @@ fn what_no_request_gets_is_not_shown() {
 }
 
 #[test]
+fn what_flags_let_through_is_shown() {
+    let site = Site::new();
+    site.remove("index.html");
+    for name in [".env", "_headers", "_redirects.gz"] {
+        site.write(name, "");
+    }
+    for (flags, expected) in [
+        (&["--listing"][..], &["second.txt"][..]),
+        (&["--listing", "--dot-files"], &[".env", "second.txt"]),
+        (&["--listing", "--rules", "off"], &["_headers", "_redirects.gz", "second.txt"]),
+    ] {
+        assert_eq!(entries(&site.serve_with(flags).get("/")), expected, "{flags:?}");
+    }
+}
+
+#[test]
 fn an_index_of_another_kind_is_none() {
     let site = Site::new();
     site.make_folder("dir/index.html");
