@@ -114,6 +114,19 @@ pub struct Files {
     #[arg(long, env = "HTTPD_NO_PRECOMPRESSED", value_parser = clap::builder::FalseyValueParser::new())]
     pub no_precompressed: bool,
 
+    /// A field of every response; it may be given several times
+    #[arg(long, env = "HTTPD_HEADER", value_name = "NAME: VALUE", value_delimiter = '\n', value_parser = header)]
+    pub header: Vec<Header>,
+
+    /// Let scripts of any origin read the responses, or those of the origins in this list [default value: *]
+    #[arg(long, env = "HTTPD_CORS", value_name = "ORIGIN,...", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "*", value_parser = cors)]
+    pub cors: Option<Cors>,
+
+    /// Cache files whose path matches this glob for a year; it may be given several times
+    #[arg(long, env = "HTTPD_IMMUTABLE", value_name = "GLOB", value_delimiter = '\n')]
+    pub immutable: Vec<String>,
+
     /// Names that answer for a folder, tried in this order
     #[arg(
         long,
@@ -124,6 +137,10 @@ pub struct Files {
     )]
     #[arg(value_parser = file_name)]
     pub index: Vec<String>,
+
+    /// Answer navigations to missing paths with this file of the folder, as single-page applications need it
+    #[arg(long, env = "HTTPD_FALLBACK", value_name = "FILE", value_parser = path_beneath)]
+    pub fallback: Option<String>,
 
     /// Answer /about with about.html, and redirect /about.html to it
     #[arg(long, env = "HTTPD_CLEAN_URLS", value_parser = clap::builder::FalseyValueParser::new())]
@@ -171,6 +188,39 @@ impl RuleFiles {
             RuleFiles::Off => None,
         }
     }
+}
+
+impl Files {
+    /// The Cache-Control value of found files: that of `--header`, or of its own flag.
+    pub(crate) fn found_cache_control(&self) -> &str {
+        let header = self.header.iter().rfind(|header| header.is("Cache-Control"));
+        header.map_or(&self.cache_control, |header| &header.value)
+    }
+}
+
+/// A field that the operator sets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// Its name, a token.
+    pub name: String,
+    /// Its value, without whitespace around it.
+    pub value: String,
+}
+
+impl Header {
+    /// Whether it has this name, in any case.
+    pub fn is(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name)
+    }
+}
+
+/// The origins whose scripts may read responses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cors {
+    /// All.
+    Any,
+    /// These, compared byte by byte.
+    Origins(Vec<String>),
 }
 
 /// How many threads and connections there are.
@@ -257,6 +307,47 @@ fn seconds(text: &str) -> Result<Duration, String> {
     match text.parse::<f64>() {
         Ok(seconds) if (0.001..=86_400.0).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
         _ => Err("not a number of seconds from 0.001 to 86400".into()),
+    }
+}
+
+/// The name of a file in some folder.
+fn header(text: &str) -> Result<Header, String> {
+    let (name, value) = text.split_once(':').ok_or("not a name, a colon and a value")?;
+    let value = value.trim_matches([' ', '\t']);
+    if !crate::http::field::is_token(name.as_bytes()) {
+        return Err("the name is no token".into());
+    }
+    field_value(value)?;
+    let is_ours = ["Content-Encoding", "Content-Type"].iter().any(|ours| ours.eq_ignore_ascii_case(name));
+    if is_ours || crate::rules::headers::is_reserved(name) {
+        return Err(format!("{name} is a field that the server alone sets"));
+    }
+    Ok(Header { name: name.into(), value: value.into() })
+}
+
+/// `*`, or a list of origins.
+fn cors(text: &str) -> Result<Cors, String> {
+    if text == "*" {
+        return Ok(Cors::Any);
+    }
+    let origins: Vec<String> = text.split(',').map(|origin| origin.trim().to_owned()).collect();
+    let is_origin = |origin: &String| {
+        let (scheme, host) = origin.split_once("://").unwrap_or_default();
+        origin == "null" || !scheme.is_empty() && crate::http::authority::is_valid(host.as_bytes())
+    };
+    match origins.iter().find(|origin| !is_origin(origin)) {
+        Some(wrong) => Err(format!("{wrong:?} is no origin, such as https://example.org")),
+        None => Ok(Cors::Origins(origins)),
+    }
+}
+
+/// The name of a file beneath the root.
+fn path_beneath(text: &str) -> Result<String, String> {
+    let path = text.trim_start_matches('/');
+    if path.is_empty() || path.ends_with('/') || path.split('/').any(|name| matches!(name, "" | "." | "..")) {
+        Err("not the name of a file beneath the folder".into())
+    } else {
+        Ok(path.into())
     }
 }
 

@@ -111,6 +111,7 @@ fn serve(config: &Config, inherited: Option<Listener>, log: &Log) -> Result<(), 
     change_user(config.privileges.user.as_deref())?;
     let root = Root::new(&config.files.document_root)
         .context(|| format!("cannot serve {}", config.files.document_root.display()))?;
+    check_fallback(&config.files, &root)?;
     let shared = Shared::new(read_types(&config.files)?, read_rules(&config.files, &root)?);
     let descriptors = Descriptors::share_out();
     let signals = Signals::new().context(|| "cannot wait for signals".into())?;
@@ -127,6 +128,16 @@ fn serve(config: &Config, inherited: Option<Listener>, log: &Log) -> Result<(), 
 fn change_user(user: Option<&str>) -> Result<(), Error> {
     let Some(user) = user else { return Ok(()) };
     privileges::identity::find(user).and_then(become_user).context(|| format!("cannot run as {user}"))
+}
+
+/// The fallback must be there at the start. One that goes later is a warning.
+fn check_fallback(files: &Files, root: &Root) -> Result<(), Error> {
+    match &files.fallback {
+        Some(name) if !root.has_file(name.as_bytes()) => {
+            Err(io::ErrorKind::NotFound.into()).context(|| format!("cannot serve the fallback {name}"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The built-in media types, and those of a file.
