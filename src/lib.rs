@@ -1,34 +1,35 @@
-//! Otuserver: a static file server for Linux, hand-written on epoll. This page is the map of the house.
+//! Otuserver: a static file server for Linux, hand-written on epoll. This page is the map of the source.
 //!
-//! # Four rooms
+//! # Layers
 //!
-//! Meaning, content, time and kernel: [`http`] knows what bytes mean, [`site`] knows which file answers,
-//! [`server`] knows what to do next on which connection, [`sys`] knows how to ask Linux. [`config`] holds
-//! every flag.
+//! [`http`] knows the meaning of bytes, `site` the file that answers, [`server`] the next step on each connection, and
+//! `sys` the system calls. [`config`] holds every flag.
 //!
-//! Doors: `main -> server -> site -> http`, and `sys` beneath `server` and `site`. `http` and `sys` never
-//! meet: what bytes mean does not depend on where they come from, so every test of `http` is a table.
+//! Dependencies: `main -> server -> site -> http`, and `sys` beneath `server` and `site`. [`http1`], the bytes of
+//! HTTP/1.1, and [`listing`], the pages for folders, use `http`, which does not know them. These three and `sys` never
+//! meet: the meaning of bytes does not depend on their source, so every test of `http` is a table. `tests/layers.rs`
+//! holds the table of all dependencies and fails on another one.
 //!
 //! # The way of a request
 //!
-//! 1. `server::worker`: epoll says that something is ready. The worker accepts and reads everything that is,
+//! 1. `server::worker`: epoll says that something is ready. The worker accepts and reads everything that is ready,
 //!    into one arena, and only then answers: that is one *turn*.
-//! 2. `server::connection`: the state machine of a connection feeds the bytes to [`http::parser`].
-//! 3. [`site::Site::answer`]: *method, target, file, coding, preconditions, range, response*. Files come from
-//!    [`site::cache`], which looks at each of them at most once a turn and is never stale all the same.
-//!    What is not in memory (`site::cold`) is fetched by a thread of `server::disk` first; only who asked for
-//!    it waits.
-//! 4. `server::output`: the response is rendered and sent at once; what the socket does not take waits there.
-//! 5. `server::access_log`: one line, after the response; one write a turn.
+//! 2. `server::connection`: the state machine of a connection feeds the bytes to [`http1::parser`].
+//! 3. `site::Site::answer`: *method, target, file, coding, preconditions, range, response*. Files come from
+//!    `site::cache`, which looks at each of them at most once a turn and is never stale all the same. A file that is
+//!    not in memory is fetched by a thread of `server::blocking` first, and only the connection that asked for it waits.
+//! 4. `server::output`: the response is rendered and sent at once; the bytes that the socket does not take wait there.
+//! 5. `server::access_log`: one line, after the response. Once a turn the lines go to the one thread that writes the
+//!    log (`server::log_writer`).
 //!
-//! Before the first request, `server::lockdown` gives up every right that this way does not need; what is defended
-//! against whom is in SECURITY.md.
+//! Before the first request, `server::privileges` gives up every right that this way does not need. SECURITY.md says
+//! which attacks are defended against.
 //!
 //! # Three ideas
 //!
-//! *The state is the only truth*: what a connection waits for, and until when, are functions of its state.
-//! *A request is a straight line*: no handler tables, no callbacks. *Bad input is an ordinary value*: a parse
-//! error knows its status, a start-up error its one line, and nothing that comes from outside can panic.
+//! *The state is the only truth*: the events that a connection waits for, and its deadline, are functions of its state.
+//! *A request is a straight line*: no handler tables. *Bad input is an ordinary value*: a parse error knows its status,
+//! a start-up error its one line, and nothing that comes from outside can panic.
 
 pub mod config;
 pub mod http;

@@ -81,7 +81,7 @@ impl Log {
 struct Reopener {
     writer: LogWriter,
     open: Box<dyn Fn() -> io::Result<LogFile> + Send + Sync>,
-    /// How often the file was asked to be opened again since that was last done.
+    /// Requests to open the file again that came since that was last done.
     requests: AtomicUsize,
 }
 

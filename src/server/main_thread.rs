@@ -18,10 +18,10 @@ const FINISHED: u64 = 1;
 /// The worker threads, as the main thread sees them.
 pub(super) struct WorkerThreads {
     workers: Arc<Workers>,
-    /// How many of them still run.
+    /// Number of them that still run.
     running: usize,
     sender: mpsc::Sender<io::Result<()>>,
-    /// How each of them has finished.
+    /// Results of those that have finished.
     results: mpsc::Receiver<io::Result<()>>,
     /// Wakes the main thread when there is a result.
     finished: Arc<Waker>,
