@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use clap::builder::Resettable;
 use clap::builder::styling::{AnsiColor, Styles};
-use clap::{Args, CommandFactory, FromArgMatches, Parser};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, ValueEnum};
+
+use crate::rules::Reading;
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -112,6 +114,21 @@ pub struct Files {
     #[arg(long, env = "HTTPD_NO_PRECOMPRESSED", value_parser = clap::builder::FalseyValueParser::new())]
     pub no_precompressed: bool,
 
+    /// Names that answer for a folder, tried in this order
+    #[arg(
+        long,
+        env = "HTTPD_INDEX",
+        value_name = "NAME,...",
+        default_value = "index.html",
+        value_delimiter = ','
+    )]
+    #[arg(value_parser = file_name)]
+    pub index: Vec<String>,
+
+    /// Answer /about with about.html, and redirect /about.html to it
+    #[arg(long, env = "HTTPD_CLEAN_URLS", value_parser = clap::builder::FalseyValueParser::new())]
+    pub clean_urls: bool,
+
     /// Show the names in a folder that has no index.html, as a page or as JSON
     #[arg(long, env = "HTTPD_LISTING", value_parser = clap::builder::FalseyValueParser::new())]
     pub listing: bool,
@@ -124,10 +141,36 @@ pub struct Files {
     #[arg(long, env = "HTTPD_TYPES", value_name = "FILE")]
     pub types: Option<PathBuf>,
 
+    /// Whose meaning _headers and _redirects of the root have, or off to take them for files like any others
+    #[arg(long, env = "HTTPD_RULES", value_name = "HOST", default_value = "netlify")]
+    pub rules: RuleFiles,
+
     /// Memory for files that are kept ready, in MiB over all workers; 0 reads each file anew
     #[arg(long, env = "HTTPD_CACHE_SIZE", value_name = "MIB", default_value_t = 64)]
     #[arg(value_parser = clap::value_parser!(u32).range(..=1024 * 1024))]
     pub cache_size: u32,
+}
+
+/// The meaning of the files of rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RuleFiles {
+    /// As Netlify reads them
+    Netlify,
+    /// As Cloudflare Pages reads them
+    Cloudflare,
+    /// Not at all
+    Off,
+}
+
+impl RuleFiles {
+    /// The reading, unless they are off.
+    pub(crate) fn reading(self) -> Option<Reading> {
+        match self {
+            RuleFiles::Netlify => Some(Reading::Netlify),
+            RuleFiles::Cloudflare => Some(Reading::Cloudflare),
+            RuleFiles::Off => None,
+        }
+    }
 }
 
 /// Numbers of threads and connections.
@@ -214,6 +257,15 @@ fn seconds(text: &str) -> Result<Duration, String> {
     match text.parse::<f64>() {
         Ok(seconds) if (0.001..=86_400.0).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
         _ => Err("not a number of seconds from 0.001 to 86400".into()),
+    }
+}
+
+/// The name of a file in some folder.
+fn file_name(text: &str) -> Result<String, String> {
+    if matches!(text, "" | "." | "..") || text.contains(['/', '\0']) {
+        Err("not the name of a file".into())
+    } else {
+        Ok(text.into())
     }
 }
 

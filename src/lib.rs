@@ -5,9 +5,9 @@
 //! [`http`] knows the meaning of bytes, `site` the file that answers, [`server`] the next step on each connection, and
 //! `sys` the system calls. [`config`] holds every flag.
 //!
-//! Dependencies: `main -> server -> site -> http`, and `sys` beneath `server` and `site`. [`http1`], the bytes of
-//! HTTP/1.1, and [`listing`], the pages for folders, use `http`, which does not know them. These three and `sys` never
-//! meet: the meaning of bytes does not depend on their source, so every test of `http` is a table. `tests/layers.rs`
+//! Dependencies: `main -> server -> site -> http`, and `sys` beneath `server` and `site`. [`http1`] (the bytes of
+//! HTTP/1.1), [`listing`] (the pages for folders) and [`rules`] (`_headers` and `_redirects`) use `http`, which does not
+//! know them. These four and `sys` never meet: the meaning of bytes does not depend on their source, so every test of `http` is a table. `tests/layers.rs`
 //! holds the table of all dependencies and fails on another one.
 //!
 //! # The way of a request
@@ -35,6 +35,7 @@ pub mod config;
 pub mod http;
 pub mod http1;
 pub mod listing;
+pub mod rules;
 pub mod server;
 mod site;
 mod sys;

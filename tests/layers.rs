@@ -5,13 +5,14 @@ use std::fs;
 use std::path::Path;
 
 /// Each module of the crate, and the modules that it may name.
-const MAY_USE: [(&str, &[&str]); 10] = [
+const MAY_USE: [(&str, &[&str]); 11] = [
     ("main", &["config", "server"]),
     ("lib", &[]),
-    ("config", &["http"]),
+    ("config", &["http", "rules"]),
     ("server", &["config", "http", "http1", "site", "sys", "throttle"]),
-    ("site", &["config", "http", "listing", "sys", "throttle"]),
+    ("site", &["config", "http", "listing", "rules", "sys", "throttle"]),
     ("listing", &["http"]),
+    ("rules", &["http"]),
     ("http1", &["http"]),
     ("http", &[]),
     ("throttle", &[]),

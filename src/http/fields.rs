@@ -25,8 +25,8 @@ impl Fields {
     }
 
     /// Adds a field. The value is a field value of ours (RFC 9110 section 5.5): it holds no line end.
-    pub fn push(&mut self, name: &str, value: impl AsRef<[u8]>) {
-        for part in [name.as_bytes(), b": ", value.as_ref(), b"\r\n"] {
+    pub fn push(&mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
+        for part in [name.as_ref(), b": ", value.as_ref(), b"\r\n"] {
             self.0.extend_from_slice(part);
         }
     }

@@ -34,6 +34,7 @@ use crate::config::{Config, Files};
 use crate::http::media_type::Types;
 use crate::site::CacheShare;
 use crate::site::resolve::Root;
+use crate::site::rules::SharedRules;
 use crate::site::shared::Shared;
 use crate::site::types_file;
 use crate::sys::signal::Signals;
@@ -110,7 +111,7 @@ fn serve(config: &Config, inherited: Option<Listener>, log: &Log) -> Result<(), 
     change_user(config.privileges.user.as_deref())?;
     let root = Root::new(&config.files.document_root)
         .context(|| format!("cannot serve {}", config.files.document_root.display()))?;
-    let shared = Shared::new(read_types(&config.files)?);
+    let shared = Shared::new(read_types(&config.files)?, read_rules(&config.files, &root)?);
     let descriptors = Descriptors::share_out();
     let signals = Signals::new().context(|| "cannot wait for signals".into())?;
     let address = address::listen(&listener, &config.listen)?;
@@ -132,6 +133,12 @@ fn change_user(user: Option<&str>) -> Result<(), Error> {
 fn read_types(files: &Files) -> Result<Types, Error> {
     let Some(path) = &files.types else { return Ok(Types::default()) };
     types_file::read(path).context(|| format!("cannot use the media types of {}", path.display()))
+}
+
+/// The rules of the root, unless they are off. They are read before the first request.
+fn read_rules(files: &Files, root: &Root) -> Result<Option<SharedRules>, Error> {
+    let rules = files.rules.reading().map(|reading| SharedRules::load_first(root.clone(), reading));
+    rules.transpose().context(|| "cannot read the rules".into())
 }
 
 fn start_workers(

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::error_page;
 use super::now::Now;
-use super::representation::Variant;
+use super::representation::{Representation, Variant};
 use super::response::Response;
 use crate::http::encoding::{self, Coding};
 use crate::http::field::Name;
@@ -14,8 +14,9 @@ use crate::http::range::{self, Selection};
 use crate::http::request::Request;
 use crate::http::status::Status;
 
-/// Answers with one of the representations of a file, the file as it lies on the disk first among them.
-pub(super) fn respond(request: &Request, variants: &[Variant], now: &Now) -> Response {
+/// Answers with one of the representations of a file, the one without a coding first among them. `has_parts` says that
+/// several ranges may be answered in parts.
+pub(super) fn respond(request: &Request, variants: &[Variant], now: &Now, has_parts: bool) -> Response {
     let Some(variant) = select_variant(request, variants) else {
         return refuse_variants(Status::NotAcceptable, variants, &[]);
     };
@@ -31,7 +32,7 @@ pub(super) fn respond(request: &Request, variants: &[Variant], now: &Now) -> Res
         Selection::One(range) => Response::range(representation, range),
         // Where a coding stands beside several parts, its place is understood in two ways: in the head
         // of the response, or in each part. Nobody asks for it, and a range may always be ignored.
-        Selection::Several(_) if variant.coding != Coding::Identity => {
+        Selection::Several(_) if variant.coding != Coding::Identity || !has_parts => {
             Response::whole(Status::Ok, representation)
         }
         Selection::Several(ranges) => {
@@ -44,6 +45,21 @@ pub(super) fn respond(request: &Request, variants: &[Variant], now: &Now) -> Res
             refuse_variants(Status::RangeNotSatisfiable, variants, &fields)
         }
     }
+}
+
+/// Answers with a file as the page of an error: never from a cache, never in part.
+pub(super) fn page(request: &Request, status: Status, variants: &[Variant]) -> Response {
+    let Some(variant) = select_variant(request, variants) else {
+        return refuse_variants(Status::NotAcceptable, variants, &[]);
+    };
+    let mut repeated: Vec<(&str, &[u8])> = vec![("Cache-Control", b"no-cache")];
+    if variants.len() > 1 {
+        repeated.push(("Vary", b"Accept-Encoding"));
+    }
+    let coding = [("Content-Encoding", variant.coding.token().as_bytes())];
+    let metadata = if variant.coding == Coding::Identity { &[][..] } else { &coding };
+    let content = variant.representation.content().share();
+    Response::whole(status, Rc::new(Representation::new(&repeated, metadata, &variant.media_type, content)))
 }
 
 fn select_variant<'a>(request: &Request, variants: &'a [Variant]) -> Option<&'a Variant> {

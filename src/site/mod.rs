@@ -4,6 +4,7 @@
 //! file. Nothing here knows of sockets.
 
 mod cache;
+mod changed_fields;
 mod characters;
 mod clock_cache;
 mod entity_tag;
@@ -22,8 +23,10 @@ pub(crate) mod residency;
 pub(crate) mod resolve;
 mod resource;
 pub(crate) mod response;
+pub(crate) mod rules;
 pub(crate) mod shared;
 pub(crate) mod types_file;
+mod way;
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -33,7 +36,9 @@ use crate::http::field::Name;
 use crate::http::media_type;
 use crate::http::request::{self, Method, Request};
 use crate::http::status::Status;
-use crate::http::target::{self, Target};
+use crate::http::target::{self, Path, Target};
+use crate::rules::headers::Change;
+use crate::rules::redirects::{self, Match};
 use cache::Cache;
 use error_page::ErrorPages;
 use listing::Lister;
@@ -44,7 +49,11 @@ use representation::{Content, Representation};
 use resolve::Root;
 use resource::Resource;
 use response::Response;
+use rules::{Rules, WorkerRules};
 use shared::Shared;
+
+/// Redirects to folders that a rule's destination is followed through within the site.
+const FOLLOWED: usize = 2;
 
 /// The part of the site that one worker may keep ready.
 #[derive(Clone, Copy, Debug)]
@@ -68,9 +77,12 @@ pub(crate) enum Answer {
 pub(crate) struct Site {
     cache: Cache,
     lister: Lister,
+    shared: Arc<Shared>,
     errors: ErrorPages,
     /// Whether names that begin with a dot are not served.
     hides_dot_files: bool,
+    /// The rules; `None` where they are off.
+    rules: Option<WorkerRules>,
     /// The fields of a response to OPTIONS.
     options: Rc<Representation>,
 }
@@ -81,9 +93,10 @@ impl Site {
         let allow = [("Allow", request::ALLOWED.as_bytes())];
         let options = Representation::new(&allow, &[], media_type::UNKNOWN, Content::Memory(Arc::new([])));
         let lister = Lister::new(root.clone(), files, Arc::clone(&shared));
-        let cache = Cache::new(root, files, share, shared);
+        let rules = shared.rules().map(WorkerRules::new);
+        let cache = Cache::new(root, files, share, Arc::clone(&shared));
         let (errors, options) = (ErrorPages::rendered(), Rc::new(options));
-        Site { cache, lister, errors, hides_dot_files: !files.dot_files, options }
+        Site { cache, lister, shared, errors, hides_dot_files: !files.dot_files, rules, options }
     }
 
     /// The answer to a request, for which the `pending` jobs were done.
@@ -115,17 +128,113 @@ impl Site {
         if request.method == Method::Options {
             return Ok(self.options());
         }
-        if self.hides_dot_files && resolve::is_hidden(&target.path) {
+        let rules = match &mut self.rules {
+            Some(rules) => rules.current(now, pending)?,
+            None => None,
+        };
+        let changes = rules.as_deref().map(|rules| rules.headers().changes(target.path.as_bytes()));
+        let changes = changes.unwrap_or_default();
+        let asked = Asked { target: &target, rules: rules.as_deref(), changes: &changes };
+        let mut response = match self.find(request, &asked, now, pending) {
+            Err(Stop::Refused(Status::NotFound)) => self.refuse(Status::NotFound),
+            found => found?,
+        };
+        changed_fields::apply(&changes, target.path.as_bytes(), &self.shared.types, &mut response);
+        Ok(response)
+    }
+
+    /// The response to a request for a path: *forced rules, file, other rules*.
+    fn find(
+        &mut self,
+        request: &Request,
+        asked: &Asked,
+        now: &Now,
+        pending: &Pending,
+    ) -> Result<Response, Stop> {
+        if self.is_withheld(&asked.target.path) {
             return Err(Stop::Refused(Status::NotFound));
         }
-        let resource = self.cache.find(&target.path, now, pending)?;
+        if let Some(rule) = asked.rule(request, true) {
+            return self.obey(&rule, request, asked, now, pending);
+        }
+        let resource = match self.cache.find(&asked.target.path, now, pending) {
+            Err(Stop::Refused(Status::NotFound)) => Rc::new(Resource::Missing),
+            found => found?,
+        };
         match &*resource {
-            Resource::File(variants) => Ok(found::respond(request, variants, now)),
-            Resource::Redirect(location) => Ok(redirect(location, target.query)),
-            Resource::Folder => self.lister.respond(request, &target, pending),
-            Resource::Missing => Err(Stop::Refused(Status::NotFound)),
+            Resource::File(variants) => Ok(found::respond(request, variants, now, asked.has_parts())),
+            Resource::Redirect(location) => Ok(redirect_to_folder(location, asked.target.query)),
+            Resource::Folder => self.lister.respond(request, asked.target, pending),
+            Resource::Missing => match asked.rule(request, false) {
+                Some(rule) => self.obey(&rule, request, asked, now, pending),
+                None => Err(Stop::Refused(Status::NotFound)),
+            },
         }
     }
+
+    /// Whether nothing is told of a name: a hidden one, or a file of rules.
+    fn is_withheld(&self, path: &Path) -> bool {
+        self.hides_dot_files && resolve::is_hidden(path) || self.rules.is_some() && rules::is_rules_file(path)
+    }
+
+    /// The response that a rule wants: a redirect, a file in place of another one, or the page of an error.
+    fn obey(
+        &mut self,
+        rule: &Match,
+        request: &Request,
+        asked: &Asked,
+        now: &Now,
+        pending: &Pending,
+    ) -> Result<Response, Stop> {
+        if redirects::is_redirect(rule.status) {
+            return Ok(redirect(rule.status, &rule.to));
+        }
+        let mut place = rule.target().to_vec();
+        for _ in 0..=FOLLOWED {
+            let Ok(target) = Target::parse(&place) else { break };
+            if self.is_withheld(&target.path) {
+                break;
+            }
+            let next = match &*self.cache.find(&target.path, now, pending)? {
+                Resource::File(variants) if rule.status == Status::Ok => {
+                    return Ok(found::respond(request, variants, now, asked.has_parts()));
+                }
+                Resource::File(variants) => return Ok(found::page(request, rule.status, variants)),
+                Resource::Redirect(location) => beside(&place, location),
+                Resource::Folder | Resource::Missing => break,
+            };
+            place = next;
+        }
+        Err(Stop::Refused(Status::NotFound))
+    }
+}
+
+/// What a request asks for, and the rules that may answer it.
+struct Asked<'a> {
+    target: &'a Target<'a>,
+    rules: Option<&'a Rules>,
+    /// What rules change in the fields of the response.
+    changes: &'a [Change],
+}
+
+impl Asked<'_> {
+    /// The rule that answers: one of those that win over a file, or of the others.
+    fn rule(&self, request: &Request, forced: bool) -> Option<Match> {
+        let (path, query) = (self.target.path.as_bytes(), self.target.query);
+        self.rules?.redirect(redirects::Asked { path, query, host: target::host(request) }, forced)
+    }
+
+    /// Whether several ranges may be answered in parts.
+    fn has_parts(&self) -> bool {
+        !changed_fields::tell_of_content(self.changes)
+    }
+}
+
+/// The place of a relative location beside a target: its query and its last segment go.
+fn beside(target: &[u8], location: &[u8]) -> Vec<u8> {
+    let path = &target[..memchr::memchr(b'?', target).unwrap_or(target.len())];
+    let folder = memchr::memrchr(b'/', path).map_or(0, |slash| slash + 1);
+    [&path[..folder], location].concat()
 }
 
 fn check_method(request: &Request) -> Result<(), Status> {
@@ -146,12 +255,15 @@ fn check_expectation(request: &Request) -> Result<(), Status> {
     }
 }
 
-fn redirect(location: &[u8], query: Option<&[u8]>) -> Response {
+fn redirect_to_folder(location: &[u8], query: Option<&[u8]>) -> Response {
     let mut location = location.to_vec();
     if let Some(query) = query {
         location.push(b'?');
         target::encode_query(query, &mut location);
     }
-    let status = Status::MovedPermanently;
-    Response::whole(status, Rc::new(error_page::render(status, &[("Location", &location)])))
+    redirect(Status::MovedPermanently, &location)
+}
+
+fn redirect(status: Status, location: &[u8]) -> Response {
+    Response::whole(status, Rc::new(error_page::render(status, &[("Location", location)])))
 }

@@ -16,6 +16,7 @@ use super::entity_tag::{self, Digest};
 use super::listing::{List, Listed};
 use super::one_state::InOneState;
 use super::resolve::{Refusal, Root};
+use super::rules::SharedRules;
 use crate::http::charset::Characters;
 use crate::sys::file::{Metadata, stat};
 use crate::sys::page_cache;
@@ -35,6 +36,8 @@ pub(crate) enum Job {
     List(List),
     /// Looks at the characters of a text with this metadata.
     Characters(Arc<File>, Metadata),
+    /// Reads the rules of the site, if they have changed.
+    LoadRules(Arc<SharedRules>),
     /// Lets time pass, until a further change of a file must bear another time.
     Settle(Duration),
 }
@@ -68,6 +71,7 @@ impl Job {
             Job::Characters(file, metadata) => {
                 return Outcome::Characters(characters::of_file(file, metadata).ok());
             }
+            Job::LoadRules(rules) => rules.load(),
             Job::Settle(time) => thread::sleep(*time),
         }
         Outcome::Done
@@ -148,6 +152,11 @@ impl Pending {
             Outcome::Listed(listed) => Some(listed),
             _ => None,
         })
+    }
+
+    /// Whether the rules were looked at.
+    pub(super) fn has_loaded_rules(&self) -> bool {
+        self.0.iter().any(|(job, _)| matches!(**job, Job::LoadRules(_)))
     }
 
     /// Whether time was let pass.

@@ -69,6 +69,11 @@ impl Response {
         Response { body: Body::Empty, ..self }
     }
 
+    /// Gives it these fields in the place of all that it has.
+    pub(super) fn replace_fields(&mut self, fields: Fields) {
+        (self.fields, self.own) = (FieldSet::Nothing, fields);
+    }
+
     /// The lines of its fields: shared ones, and its own.
     pub(crate) fn lines(&self) -> [&[u8]; 2] {
         [self.representation.lines(self.fields), self.own.lines()]

@@ -1,4 +1,4 @@
-//! What the workers share of a site: media types, bodies with the same bytes, and what is known of large files.
+//! What the workers share of a site: media types, rules, bodies with the same bytes, and what is known of large files.
 //!
 //! It is asked when a file is read, never when it is served.
 
@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use super::clock_cache::ClockCache;
 use super::entity_tag::Digest;
 use super::one_state::InOneState;
+use super::rules::SharedRules;
 use crate::http::charset::Characters;
 use crate::http::media_type::Types;
 use crate::sys::file::Metadata;
@@ -28,6 +29,7 @@ pub(crate) struct Shared {
     pub(super) digests: OfFiles<Digest>,
     /// The characters of large texts.
     pub(super) characters: OfFiles<Characters>,
+    rules: Option<Arc<SharedRules>>,
 }
 
 impl fmt::Debug for Shared {
@@ -69,9 +71,14 @@ struct Bodies {
 }
 
 impl Shared {
-    /// Nothing but media types.
-    pub(crate) fn new(types: Types) -> Shared {
-        Shared { types, ..Shared::default() }
+    /// Media types and rules, and nothing of files yet.
+    pub(crate) fn new(types: Types, rules: Option<SharedRules>) -> Shared {
+        Shared { types, rules: rules.map(Arc::new), ..Shared::default() }
+    }
+
+    /// The rules, unless they are off.
+    pub(super) fn rules(&self) -> Option<Arc<SharedRules>> {
+        self.rules.clone()
     }
 
     /// The body with these bytes, of which this is the digest: another worker's, if one has it.

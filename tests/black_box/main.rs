@@ -32,6 +32,10 @@ mod freshness;
 mod media_types;
 mod redirect;
 
+// The rules of a site.
+mod headers_rules;
+mod redirects;
+
 // The protocol, in the order in which a request walks through it (RFC 9112, then RFC 9110).
 mod parser;
 
