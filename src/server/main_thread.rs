@@ -99,3 +99,19 @@ impl WorkerThreads {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_that_fails_ends_the_server_although_others_run() {
+        let mut threads = WorkerThreads::new(Arc::new(Workers::new(3).unwrap())).unwrap();
+        threads.running = 3;
+        threads.sender.send(Ok(())).unwrap();
+        threads.sender.send(Err(io::ErrorKind::OutOfMemory.into())).unwrap();
+        threads.finished.wake();
+        let error = threads.wait(Signals::new().unwrap(), &Log::open(None).unwrap()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::OutOfMemory);
+    }
+}
