@@ -25,22 +25,22 @@ const STYLES: Styles = Styles::styled()
 #[derive(Clone, Debug, Parser)]
 #[command(name = "httpd", version, styles = STYLES, max_term_width = 100)]
 pub struct Config {
-    /// Where clients connect.
+    /// Address that clients connect to.
     #[command(flatten)]
     pub listen: Listen,
-    /// Which files are served, and how.
+    /// Files that are served, and the ways to serve them.
     #[command(flatten)]
     pub files: Files,
-    /// How many threads and connections there are.
+    /// Numbers of threads and connections.
     #[command(flatten)]
     pub limits: Limits,
-    /// How long things may take.
+    /// Limits of time and rate.
     #[command(flatten)]
     pub timeouts: Timeouts,
-    /// Where the log goes.
+    /// Target of the log.
     #[command(flatten)]
     pub log: Log,
-    /// Which rights the process keeps.
+    /// Rights that the process keeps.
     #[command(flatten)]
     pub privileges: Privileges,
     /// Environment variables that were passed over, as `NAME=value`.
@@ -75,7 +75,7 @@ impl Config {
     }
 }
 
-/// Where clients connect.
+/// Address that clients connect to.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Listening")]
 pub struct Listen {
@@ -97,7 +97,7 @@ pub struct Listen {
     pub reuse_port: bool,
 }
 
-/// Which files are served, and how.
+/// Files that are served, and the ways to serve them.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Files")]
 pub struct Files {
@@ -168,7 +168,7 @@ pub struct Files {
     pub cache_size: u32,
 }
 
-/// Whether the files of rules are obeyed, and what they mean.
+/// The meaning of the files of rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum RuleFiles {
     /// As Netlify reads them
@@ -223,7 +223,7 @@ pub enum Cors {
     Origins(Vec<String>),
 }
 
-/// How many threads and connections there are.
+/// Numbers of threads and connections.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Limits")]
 pub struct Limits {
@@ -243,7 +243,7 @@ pub struct Limits {
     pub max_connections_per_ip: u32,
 }
 
-/// How long things may take.
+/// Limits of time and rate.
 #[derive(Args, Clone, Copy, Debug)]
 #[command(next_help_heading = "Timeouts")]
 pub struct Timeouts {
@@ -271,7 +271,7 @@ pub struct Timeouts {
     pub grace: Duration,
 }
 
-/// Where the log goes.
+/// Target of the log.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Log")]
 pub struct Log {
@@ -280,7 +280,7 @@ pub struct Log {
     pub file: Option<PathBuf>,
 }
 
-/// Which rights the process keeps.
+/// Rights that the process keeps.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Rights")]
 pub struct Privileges {
@@ -360,7 +360,7 @@ fn file_name(text: &str) -> Result<String, String> {
     }
 }
 
-/// What may stand in a field value.
+/// A field value (RFC 9110 section 5.5), not empty.
 fn field_value(text: &str) -> Result<String, String> {
     if !text.is_empty() && crate::http::field::is_value(text.as_bytes()) {
         Ok(text.into())
