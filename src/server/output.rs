@@ -25,6 +25,8 @@ const BATCH: usize = 64 * 1024;
 /// Bytes of one call that sends from memory what is longer than a batch: more do not fit into the cache of a processor,
 /// and hold up the others.
 const MEMORY_CHUNK: u64 = 128 * 1024;
+/// Bytes of such contents that one connection may send in one turn: copying them takes longer than `sendfile`.
+const MEMORY_BUDGET: u64 = 256 * 1024;
 /// Bytes of one `sendfile` call: enough that the call itself costs little, and few enough that one call stays short
 /// for a client that takes tiny segments.
 const FILE_CHUNK: u64 = 512 * 1024;
@@ -173,8 +175,8 @@ impl Output {
     pub(super) fn send(&mut self, transport: &Transport, ends: bool, until: Instant) -> io::Result<Sent> {
         let begun = self.sent;
         // Bytes that may still be sent in this turn, of what takes long.
-        let left = |sent: u64, now: Instant| {
-            let budget = if now < until { TURN_BUDGET } else { LEAST_BUDGET };
+        let left = |sent: u64, now: Instant, budget: u64| {
+            let budget = if now < until { budget } else { LEAST_BUDGET };
             budget.saturating_sub(sent - begun)
         };
         while let Some(front) = self.pieces.front() {
@@ -182,7 +184,7 @@ impl Output {
                 Piece::Content(representation, range) => match representation.content() {
                     Content::File(open) => {
                         let now = Instant::now();
-                        let left = left(self.sent, now);
+                        let left = left(self.sent, now, TURN_BUDGET);
                         if left == 0 {
                             return Ok(Sent::Part);
                         }
@@ -197,7 +199,7 @@ impl Output {
                         }
                     }
                     Content::Memory(_) if range.end - range.start > BATCH as u64 => {
-                        let left = left(self.sent, Instant::now());
+                        let left = left(self.sent, Instant::now(), MEMORY_BUDGET);
                         if left == 0 {
                             return Ok(Sent::Part);
                         }
@@ -336,7 +338,7 @@ mod tests {
         let transport = Transport::Plain(socket);
         let now = Instant::now();
         for (until, least, most) in
-            [(now, 1, BATCH as u64 + 10), (now + SENDING_TIME * 1000, 100_000, TURN_BUDGET)]
+            [(now, 1, BATCH as u64 + 10), (now + SENDING_TIME * 1000, 100_000, MEMORY_BUDGET)]
         {
             let mut output = Output::default();
             output.push_text(|text| text.extend_from_slice(b"the head: "));
