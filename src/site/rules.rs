@@ -1,6 +1,6 @@
 //! `_headers` and `_redirects` of the root: read by threads, shared by all workers, obeyed within a second.
 //!
-//! A request looks at the two names, when no other one has looked for a second; that costs two `stat` and reads nothing.
+//! A worker looks at the two names once a second at most; that costs two `stat` and reads nothing.
 //! What has changed is read and parsed by a thread, and the request that saw the change waits for it. A bad line is
 //! skipped with a warning, once for each version of its file. A file that cannot be read leaves the rules as they are.
 
@@ -108,9 +108,6 @@ pub(crate) struct SharedRules {
     /// The whole names of `_headers` and `_redirects`.
     names: [CString; 2],
     reading: Reading,
-    begun: Instant,
-    /// Milliseconds from `begun` to the next look.
-    next_look: AtomicU64,
     /// Counts the times that `current` was replaced.
     version: AtomicU64,
     current: Mutex<Arc<Rules>>,
@@ -132,8 +129,6 @@ impl SharedRules {
             root,
             names,
             reading,
-            begun: Instant::now(),
-            next_look: AtomicU64::new(0),
             version: AtomicU64::new(0),
             current: Mutex::new(Arc::new(rules)),
             loading: Mutex::default(),
@@ -156,7 +151,6 @@ impl SharedRules {
             *lock(&self.current) = Arc::new(rules);
             self.version.fetch_add(1, Ordering::Release);
         }
-        self.note_look(Instant::now());
     }
 
     /// Reads a file anew; `None` when it has not changed.
@@ -217,19 +211,6 @@ impl SharedRules {
         }
         Err(Refusal::Unavailable)
     }
-
-    /// Whether nobody has looked for a while.
-    fn is_look_due(&self, now: Instant) -> bool {
-        self.milliseconds(now) >= self.next_look.load(Ordering::Relaxed)
-    }
-
-    fn note_look(&self, now: Instant) {
-        self.next_look.store(self.milliseconds(now + LOOK), Ordering::Relaxed);
-    }
-
-    fn milliseconds(&self, time: Instant) -> u64 {
-        u64::try_from(time.saturating_duration_since(self.begun).as_millis()).unwrap_or(u64::MAX)
-    }
 }
 
 /// The rules, as one worker knows them.
@@ -238,6 +219,8 @@ pub(super) struct WorkerRules {
     names: Names,
     version: u64,
     current: Arc<Rules>,
+    /// When the files are looked at again.
+    next_look: Instant,
 }
 
 impl WorkerRules {
@@ -246,7 +229,7 @@ impl WorkerRules {
         // The version first: rules that are replaced in between are then taken again.
         let version = shared.version.load(Ordering::Acquire);
         let current = Arc::clone(&lock(&shared.current));
-        WorkerRules { shared, names: Names::default(), version, current }
+        WorkerRules { shared, names: Names::default(), version, current, next_look: Instant::now() }
     }
 
     /// The rules at this moment, if there are any. No change older than a second is missing from them.
@@ -259,11 +242,11 @@ impl WorkerRules {
             self.current = Arc::clone(&lock(&self.shared.current));
             self.version = version;
         }
-        if self.shared.is_look_due(now.instant) && !pending.has_loaded_rules() {
-            if self.have_changed(pending) {
+        if now.instant >= self.next_look {
+            if !pending.has_loaded_rules() && self.have_changed(pending) {
                 return Err(Job::LoadRules(Arc::clone(&self.shared)));
             }
-            self.shared.note_look(now.instant);
+            self.next_look = now.instant + LOOK;
         }
         Ok((!self.current.is_empty()).then(|| Arc::clone(&self.current)))
     }
