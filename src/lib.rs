@@ -33,6 +33,7 @@
 pub mod config;
 pub mod http;
 pub mod http1;
+pub mod listing;
 pub mod rules;
 pub mod server;
 mod site;

@@ -32,11 +32,13 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::config::Config;
+use crate::config::{Config, Files};
+use crate::http::media_type::Types;
 use crate::site::CacheShare;
 use crate::site::resolve::Root;
 use crate::site::rules::SharedRules;
 use crate::site::shared::Shared;
+use crate::site::types_file;
 use crate::sys::signal::Signals;
 use crate::sys::socket::Listener;
 use crate::sys::user::become_user;
@@ -102,7 +104,7 @@ pub fn run(config: &Config) -> Result<(), Error> {
 ///
 /// 1. Take the socket that a supervisor passes on (above), before anything is opened. Then open the log.
 /// 2. Bind the address as the user that started us: low ports need root. Then become the other user.
-/// 3. Open the root with the rights of that user.
+/// 3. Open the root, and read the media types, with the rights of that user.
 /// 4. Block signals: all threads inherit that, and the main thread reads them.
 /// 5. Listen last, after everything that can fail: with `--reuse-port` we take the other server's clients from
 ///    this moment on.
@@ -113,6 +115,7 @@ fn serve(config: &Config, inherited: Option<Listener>, log: &Log) -> Result<(), 
     change_user(config.privileges.user.as_deref())?;
     let root = Root::new(&config.files.document_root)
         .context(|| format!("cannot serve {}", config.files.document_root.display()))?;
+    let shared = Shared::new(read_types(&config.files)?, read_rules(&config.files, &root)?);
     let descriptors = Descriptors::share_out();
     let signals = Signals::new().context(|| "cannot wait for signals".into())?;
     let address = address::listen(&listener, &config.listen)?;
@@ -124,7 +127,7 @@ fn serve(config: &Config, inherited: Option<Listener>, log: &Log) -> Result<(), 
         trial.run(root.path());
     }
     log.writer().start().context(|| "cannot start a thread for the log".into())?;
-    let threads = start_workers(config, listener, &root, &descriptors, log.writer())?;
+    let threads = start_workers(config, listener, &root, shared, &descriptors, log.writer())?;
     announce(address, &root, config.limits.workers, log);
     threads.wait(signals, log).context(|| "cannot wait for events".into())
 }
@@ -134,10 +137,23 @@ fn change_user(user: Option<&str>) -> Result<(), Error> {
     privileges::identity::find(user).and_then(become_user).context(|| format!("cannot run as {user}"))
 }
 
+/// The built-in media types, and those of a file.
+fn read_types(files: &Files) -> Result<Types, Error> {
+    let Some(path) = &files.types else { return Ok(Types::default()) };
+    types_file::read(path).context(|| format!("cannot use the media types of {}", path.display()))
+}
+
+/// The rules of the site, unless they are off.
+fn read_rules(files: &Files, root: &Root) -> Result<Option<SharedRules>, Error> {
+    let rules = files.rules.reading().map(|reading| SharedRules::load_first(root.clone(), reading));
+    rules.transpose().context(|| "cannot read the rules".into())
+}
+
 fn start_workers(
     config: &Config,
     listener: Listener,
     root: &Root,
+    shared: Shared,
     descriptors: &Descriptors,
     log: &LogWriter,
 ) -> Result<WorkerThreads, Error> {
@@ -147,9 +163,7 @@ fn start_workers(
     let workers = Arc::new(Workers::new(count).context(|| "cannot make the workers".into())?);
     let listener = Arc::new(listener);
     let blocking = Blocking::default();
-    let rules = config.files.rules.reading().map(|reading| SharedRules::load_first(root.clone(), reading));
-    let rules = rules.transpose().context(|| "cannot read the rules".into())?;
-    let shared = Arc::new(Shared::new(rules));
+    let shared = Arc::new(shared);
     let mut threads =
         WorkerThreads::new(Arc::clone(&workers)).context(|| "cannot make the workers".into())?;
     for index in 0..count {

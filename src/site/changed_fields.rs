@@ -6,7 +6,7 @@ use super::response::{Body, Response};
 use crate::http::encoding::SIDECARS;
 use crate::http::field;
 use crate::http::fields::Fields;
-use crate::http::media_type;
+use crate::http::media_type::Types;
 use crate::http::status::Status;
 use crate::rules::headers::Change;
 
@@ -18,7 +18,7 @@ pub(super) fn tell_of_content(changes: &[Change]) -> bool {
 
 /// Changes the fields of the response for a path. Fields that tell of the content are those of a file alone, and the
 /// page of an error is never kept by a cache, whatever a rule says.
-pub(super) fn apply(changes: &[Change], path: &[u8], response: &mut Response) {
+pub(super) fn apply(changes: &[Change], path: &[u8], types: &Types, response: &mut Response) {
     let applies = |change: &&Change| match response.status {
         _ if is(change, "Content-Encoding") => {
             has_content_of_file(response) && name_says_coding(path, change, response)
@@ -43,15 +43,14 @@ pub(super) fn apply(changes: &[Change], path: &[u8], response: &mut Response) {
             fields.push(name, value);
         }
     }
-    let (types, others): (Vec<&Change>, Vec<&Change>) =
+    let (told, others): (Vec<&Change>, Vec<&Change>) =
         changes.into_iter().partition(|change| is(change, "Content-Type"));
-    for change in others.into_iter().chain(types) {
+    for change in others.into_iter().chain(told) {
         let values = change.values.iter().map(Vec::as_slice);
         if is(change, "Vary") {
             values.for_each(|value| merge(&mut varies, value));
         } else if is(change, "Content-Encoding") {
-            media_type =
-                plain_name(path, change).map(|plain| Cow::Borrowed(media_type::of(plain).as_bytes()));
+            media_type = plain_name(path, change).map(|plain| Cow::Borrowed(types.of(plain).as_bytes()));
             values.for_each(|value| fields.push(&change.name, value));
         } else if is(change, "Content-Type") {
             media_type = change.values.last().map(|value| Cow::Owned(value.to_vec()));
@@ -168,7 +167,7 @@ mod tests {
             let text = format!("/*\n{rule}");
             let changes = Headers::parse(text.as_bytes(), Reading::Netlify).0.changes(path.as_bytes());
             let mut response = Response::whole(Status::Ok, representation());
-            apply(&changes, path.as_bytes(), &mut response);
+            apply(&changes, path.as_bytes(), &Types::default(), &mut response);
             let mut expected: Vec<_> =
                 before.lines().filter(|line| !gone.contains(line)).chain(new.iter().copied()).collect();
             let after = lines(&response);
@@ -188,7 +187,7 @@ mod tests {
             let changes =
                 Headers::parse(b"/*\nContent-Encoding: br", Reading::Netlify).0.changes(path.as_bytes());
             let mut response = Response::whole(Status::Ok, Rc::new(representation));
-            apply(&changes, path.as_bytes(), &mut response);
+            apply(&changes, path.as_bytes(), &Types::default(), &mut response);
             let lines = lines(&response);
             assert!(lines.contains("Content-Encoding: gzip\n") && !lines.contains("br"), "{path}: {lines}");
         }
@@ -214,7 +213,7 @@ mod tests {
             (Status::ServiceUnavailable, false, false, false),
         ] {
             let mut response = Response::whole(status, representation());
-            apply(&changes, b"a.br", &mut response);
+            apply(&changes, b"a.br", &Types::default(), &mut response);
             let lines = lines(&response);
             let has = |line: &str| lines.contains(line);
             let found = (

@@ -14,8 +14,8 @@ use crate::http::range::{self, Selection};
 use crate::http::request::Request;
 use crate::http::status::Status;
 
-/// Answers with one of the representations of a file, the one without a coding first among them. `has_parts` says that
-/// several ranges may be answered in parts.
+/// Answers with one of the representations of a file, the file as it lies on the disk first among them. `has_parts`
+/// says that several ranges may be answered in parts.
 pub(super) fn respond(request: &Request, variants: &[Variant], now: &Now, has_parts: bool) -> Response {
     let Some(variant) = select_variant(request, variants) else {
         return refuse_variants(Status::NotAcceptable, variants, &[]);
@@ -36,7 +36,7 @@ pub(super) fn respond(request: &Request, variants: &[Variant], now: &Now, has_pa
             Response::whole(Status::Ok, representation)
         }
         Selection::Several(ranges) => {
-            let parts = Multipart::new(&variant.boundary(now), variant.media_type, ranges, length);
+            let parts = Multipart::new(&variant.boundary(now), &variant.media_type, ranges, length);
             Response::ranges(representation, parts)
         }
         Selection::Unsatisfiable => {
@@ -59,10 +59,16 @@ pub(super) fn page(request: &Request, status: Status, variants: &[Variant]) -> R
     let coding = [("Content-Encoding", variant.coding.token().as_bytes())];
     let metadata = if variant.coding == Coding::Identity { &[][..] } else { &coding };
     let content = variant.representation.content().share();
-    Response::whole(status, Rc::new(Representation::new(&repeated, metadata, variant.media_type, content)))
+    Response::whole(status, Rc::new(Representation::new(&repeated, metadata, &variant.media_type, content)))
 }
 
 fn select_variant<'a>(request: &Request, variants: &'a [Variant]) -> Option<&'a Variant> {
+    // A file that is coded by its own name has no other form, and is sent whatever a client says.
+    if let [only] = variants
+        && only.coding != Coding::Identity
+    {
+        return Some(only);
+    }
     let available = variants.iter().map(|variant| (variant.coding, variant.length()));
     let coding = encoding::choose(request.values(Name::AcceptEncoding), available)?;
     variants.iter().find(|variant| variant.coding == coding)

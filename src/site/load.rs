@@ -8,10 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::clock_cache::ClockCache;
-use super::entity_tag::{self, DIGESTED, READINGS};
+use super::entity_tag::{self, DIGESTED};
 use super::freshness::{self, Freshness, LONGEST_SETTLING, Neighbours, Watch};
 use super::names::{Names, NeedsDisk};
 use super::now::Now;
+use super::one_state::READINGS;
 use super::pending::{Job, Pending};
 use super::representation::{Content, Representation, Variant};
 use super::residency::OpenFile;
@@ -19,10 +20,11 @@ use super::resolve::{self, Refusal, Root};
 use super::resource::Resource;
 use super::shared::Shared;
 use crate::config::Files;
+use crate::http::charset::{self, Characters};
+use crate::http::date;
 use crate::http::encoding::{Coding, SIDECARS};
 use crate::http::status::Status;
 use crate::http::target::{self, Path};
-use crate::http::{date, media_type};
 use crate::sys::file::{self, Kind, Metadata};
 use crate::sys::page_cache;
 
@@ -71,6 +73,8 @@ pub(super) struct Loader {
 /// An open file, and the state in which it was opened.
 struct Opened {
     coding: Coding,
+    /// What its name has after the name of the file.
+    suffix: &'static str,
     file: Arc<File>,
     metadata: Metadata,
 }
@@ -112,9 +116,13 @@ impl Loader {
                 let freshness = Freshness::new(vec![Watch { name: whole, seen }], None, true, attempt.now);
                 Ok((Resource::Redirect(with_slash(path)), freshness))
             }
+            Some(_) if self.files.listing => self.load_folder(path, Watch { name: whole, seen }, attempt),
             Some(_) => Err(Refusal::Absent.into()),
             // A symlink on the way may lead outside. The confined opening decides: 404 inside, 403 outside.
             None => match attempt.names.open(&self.root, &name, "", attempt.pending)? {
+                Err(Refusal::Absent) if self.files.listing => {
+                    self.load_folder(path, Watch { name: whole, seen }, attempt)
+                }
                 Err(Refusal::Absent) => {
                     let freshness =
                         Freshness::new(vec![Watch { name: whole, seen }], None, true, attempt.now);
@@ -126,28 +134,47 @@ impl Loader {
         }
     }
 
+    /// A folder whose index is no file, or nothing. The folder is watched, too: it may come or go.
+    fn load_folder(
+        &self,
+        path: &Path,
+        index: Watch,
+        attempt: Attempt,
+    ) -> Result<(Resource, Freshness), Stop> {
+        let name = self.root.name(path.as_bytes(), "")?;
+        let seen = match attempt.names.look_up(&name, attempt.pending) {
+            Ok(found) => found.ok(),
+            Err(NeedsDisk) => return Err(Job::LookUp(vec![name, index.name]).into()),
+        };
+        let is_folder = path.is_directory() && seen.is_some_and(|found| found.kind == Kind::Directory);
+        let resource = if is_folder { Resource::Folder } else { Resource::Missing };
+        let watches = vec![index, Watch { name, seen }];
+        Ok((resource, Freshness::new(watches, None, true, attempt.now)))
+    }
+
     fn load_file(&mut self, name: &[u8], attempt: Attempt) -> Result<(Resource, Freshness), Stop> {
         let Attempt { names, now, pending } = attempt;
         // Looked at before the files in it: a file that appears in between is then seen the next time.
         let neighbours =
-            if self.files.no_precompressed { None } else { Some(self.neighbours_of(name, attempt)?) };
+            if self.sidecars(name).is_empty() { None } else { Some(self.neighbours_of(name, attempt)?) };
         let (file, metadata) = names.open(&self.root, name, "", pending)??;
-        let mut opened = vec![Opened { coding: Coding::Identity, file, metadata }];
+        let mut opened = vec![Opened { coding: Coding::of_name(name), suffix: "", file, metadata }];
         let mut watches = Vec::new();
         let mut is_certain = true;
-        for coding in SIDECARS.into_iter().filter(|_| !self.files.no_precompressed) {
+        for &coding in self.sidecars(name) {
             match self.open_sidecar(name, coding, &metadata, &mut watches, attempt)? {
                 Ok(sidecar) => opened.extend(sidecar),
                 Err(refusal) => is_certain &= refusal.is_lasting(),
             }
         }
         let varies = opened.len() > 1;
-        let mut variants = Vec::with_capacity(opened.len());
+        let mut variants: Vec<Variant> = Vec::with_capacity(opened.len());
         for opened in opened {
-            let coding = opened.coding;
-            let (variant, metadata) = self.variant(opened, name, varies, attempt)?;
-            let name = self.root.name(name, coding.suffix())?;
-            watches.push(Watch { name, seen: Some(metadata) });
+            let name_of_opened = self.root.name(name, opened.suffix)?;
+            // The file itself is the first, and tells the type of its coded forms.
+            let media_type = variants.first().map(|of_file| Rc::clone(&of_file.media_type));
+            let (variant, metadata) = self.variant(opened, name, media_type, varies, attempt)?;
+            watches.push(Watch { name: name_of_opened, seen: Some(metadata) });
             variants.push(variant);
         }
         let freshness = Freshness::new(watches, neighbours, is_certain, now);
@@ -193,7 +220,7 @@ impl Loader {
         if seen.kind == Kind::Regular {
             match attempt.names.open(&self.root, name, coding.suffix(), attempt.pending)? {
                 Ok((file, metadata)) if metadata.modified >= original.modified => {
-                    return Ok(Ok(Some(Opened { coding, file, metadata })));
+                    return Ok(Ok(Some(Opened { coding, suffix: coding.suffix(), file, metadata })));
                 }
                 Err(refusal) if !refusal.is_lasting() => return Ok(Err(refusal)),
                 _ => {}
@@ -203,24 +230,36 @@ impl Loader {
         Ok(Ok(None))
     }
 
+    /// The codings of the files that may lie beside a file.
+    fn sidecars(&self, name: &[u8]) -> &'static [Coding] {
+        let may_have = !self.files.no_precompressed && Coding::of_name(name) == Coding::Identity;
+        if may_have { &SIDECARS } else { &[] }
+    }
+
     /// Looks up all names that loading a file needs.
     fn look_up_all(&self, name: &[u8]) -> io::Result<Job> {
-        let sidecars = SIDECARS.iter().filter(|_| !self.files.no_precompressed).map(|coding| coding.suffix());
+        let sidecars = self.sidecars(name).iter().map(|coding| coding.suffix());
         let names = [""].into_iter().chain(sidecars).map(|suffix| self.root.name(name, suffix));
         Ok(Job::LookUp(names.collect::<io::Result<_>>()?))
     }
 
-    /// Makes an open file ready to be served: `name` tells the type, `varies` whether the file has other codings.
-    /// Returns the state of the file that was read, too.
+    /// Makes an open file ready to be served: it has the `media_type` of another form of the file, or the one that the
+    /// name and the bytes tell; `varies` says whether there are other forms. Returns the state of the file that was
+    /// read, too.
     fn variant(
         &self,
         opened: Opened,
         name: &[u8],
+        media_type: Option<Rc<str>>,
         varies: bool,
         attempt: Attempt,
     ) -> Result<(Variant, Metadata), Stop> {
         let coding = opened.coding;
         let (content, tag, metadata) = self.content(opened, attempt)?;
+        let media_type = match media_type {
+            Some(media_type) => media_type,
+            None => self.media_type(name, &content, &metadata, attempt)?,
+        };
         let modified = u64::try_from(metadata.modified.seconds).unwrap_or(0);
         let last_modified = modified.min(attempt.now.seconds());
         let quoted = format!("\"{tag}\"");
@@ -234,14 +273,13 @@ impl Loader {
         if coding != Coding::Identity {
             fields.push(("Content-Encoding", coding.token().as_bytes()));
         }
-        let media_type = media_type::of(name);
-        let representation = Rc::new(Representation::new(&repeated, &fields, media_type, content));
+        let representation = Rc::new(Representation::new(&repeated, &fields, &media_type, content));
         Ok((Variant { coding, tag: tag.into_bytes(), last_modified, media_type, representation }, metadata))
     }
 
     /// The content of a file, its entity tag, and the state of the file that both are of.
     fn content(&self, opened: Opened, attempt: Attempt) -> Result<(Content, String, Metadata), Stop> {
-        let Opened { coding, file, metadata } = opened;
+        let Opened { coding, file, metadata, .. } = opened;
         if metadata.size <= IN_MEMORY {
             let range = 0..metadata.size;
             let is_cold = || !range.is_empty() && !page_cache::is_resident(&file, range.clone());
@@ -278,19 +316,62 @@ impl Loader {
             }
             return Ok(entity_tag::of_times(metadata, coding));
         }
-        if let Some(digest) = self.shared.digest(metadata) {
+        if let Some(digest) = self.shared.digests.get(metadata) {
             return Ok(entity_tag::of_digest(digest, coding));
         }
         match pending.digest(metadata) {
             Some(of_file) => {
-                if of_file.is_settled {
-                    self.shared.keep_digest(metadata, of_file.digest);
-                }
-                Ok(entity_tag::of_digest(of_file.digest, coding))
+                self.shared.digests.keep(of_file);
+                Ok(entity_tag::of_digest(of_file.value, coding))
             }
             None if pending.digests() < READINGS => Err(Job::Digest(Arc::clone(file), *metadata).into()),
             // It is changed all the time: no later response has these bytes.
             None => Ok(entity_tag::of_times(metadata, coding)),
+        }
+    }
+
+    /// The type of a file, with the charset of a text where that is to be said.
+    fn media_type(
+        &self,
+        name: &[u8],
+        content: &Content,
+        metadata: &Metadata,
+        attempt: Attempt,
+    ) -> Result<Rc<str>, Stop> {
+        let media_type = self.shared.types.of(name);
+        if !charset::is_text(media_type) {
+            return Ok(media_type.into());
+        }
+        let characters = match content {
+            Content::Memory(bytes) => Characters::of(bytes, bytes.len() as u64),
+            Content::File(open) => self.characters_of_large(open.file(), metadata, attempt.pending)?,
+        };
+        Ok(match characters.charset(media_type) {
+            Some(charset) => format!("{media_type}; charset={charset}").into(),
+            None => media_type.into(),
+        })
+    }
+
+    /// The characters of a text that is not in memory.
+    fn characters_of_large(
+        &self,
+        file: &Arc<File>,
+        metadata: &Metadata,
+        pending: &Pending,
+    ) -> Result<Characters, Stop> {
+        if let Some(characters) = self.shared.characters.get(metadata) {
+            return Ok(characters);
+        }
+        match pending.characters(metadata) {
+            Some(of_file) => {
+                self.shared.characters.keep(of_file);
+                Ok(of_file.value)
+            }
+            None if pending.looks_at_characters() < READINGS => {
+                Err(Job::Characters(Arc::clone(file), *metadata).into())
+            }
+            // It is changed all the time: nothing can be said of it.
+            None => Ok(Characters::Other),
         }
     }
 }

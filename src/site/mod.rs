@@ -5,14 +5,18 @@
 
 mod cache;
 mod changed_fields;
+mod characters;
 mod clock_cache;
 mod entity_tag;
 mod error_page;
+mod folder;
 mod found;
 mod freshness;
+mod listing;
 mod load;
 mod names;
 pub(crate) mod now;
+mod one_state;
 pub(crate) mod pending;
 pub(crate) mod representation;
 pub(crate) mod residency;
@@ -21,6 +25,7 @@ mod resource;
 pub(crate) mod response;
 pub(crate) mod rules;
 pub(crate) mod shared;
+pub(crate) mod types_file;
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -35,6 +40,7 @@ use crate::rules::headers::Change;
 use crate::rules::redirects::{self, Match};
 use cache::Cache;
 use error_page::ErrorPages;
+use listing::Lister;
 use load::Stop;
 use now::Now;
 use pending::{Job, Pending};
@@ -69,11 +75,15 @@ pub(crate) enum Answer {
 /// A site: the files beneath a root, as one worker knows them.
 pub(crate) struct Site {
     cache: Cache,
+    lister: Lister,
     errors: ErrorPages,
     /// The rules; `None` where they are off.
     rules: Option<WorkerRules>,
+    /// Whether names that begin with a dot are not served.
+    hides_dot_files: bool,
     /// The fields of a response to OPTIONS.
     options: Rc<Representation>,
+    shared: Arc<Shared>,
 }
 
 impl Site {
@@ -82,8 +92,10 @@ impl Site {
         let allow = [("Allow", request::ALLOWED.as_bytes())];
         let options = Representation::new(&allow, &[], media_type::UNKNOWN, Content::Memory(Arc::new([])));
         let rules = shared.rules().map(WorkerRules::new);
-        let cache = Cache::new(root, files, share, shared);
-        Site { cache, rules, errors: ErrorPages::rendered(), options: Rc::new(options) }
+        let lister = Lister::new(root.clone(), files, Arc::clone(&shared));
+        let cache = Cache::new(root, files, share, Arc::clone(&shared));
+        let (errors, options) = (ErrorPages::rendered(), Rc::new(options));
+        Site { cache, lister, errors, rules, hides_dot_files: !files.dot_files, options, shared }
     }
 
     /// The answer to a request, for which the `pending` jobs were done.
@@ -126,7 +138,7 @@ impl Site {
             Err(Stop::Refused(Status::NotFound)) => self.refuse(Status::NotFound),
             found => found?,
         };
-        changed_fields::apply(&changes, target.path.as_bytes(), &mut response);
+        changed_fields::apply(&changes, target.path.as_bytes(), &self.shared.types, &mut response);
         Ok(response)
     }
 
@@ -151,6 +163,7 @@ impl Site {
         match &*resource {
             Resource::File(variants) => Ok(found::respond(request, variants, now, asked.has_parts())),
             Resource::Redirect(location) => Ok(redirect_to_folder(location, asked.target.query)),
+            Resource::Folder => self.lister.respond(request, asked.target, pending),
             Resource::Missing => match asked.rule(request, false) {
                 Some(rule) => self.obey(&rule, request, asked, now, pending),
                 None => Err(Stop::Refused(Status::NotFound)),
@@ -160,7 +173,7 @@ impl Site {
 
     /// Whether nothing is told of a name: a hidden one, or a file of rules.
     fn is_withheld(&self, path: &Path) -> bool {
-        resolve::is_hidden(path) || self.rules.is_some() && rules::is_rules_file(path)
+        self.hides_dot_files && resolve::is_hidden(path) || self.rules.is_some() && rules::is_rules_file(path)
     }
 
     /// The response that a rule wants: a redirect, a file in place of another one, or the page of an error.
@@ -187,7 +200,7 @@ impl Site {
                 }
                 Resource::File(variants) => return Ok(found::page(request, rule.status, variants)),
                 Resource::Redirect(location) => beside(&place, location),
-                Resource::Missing => break,
+                Resource::Folder | Resource::Missing => break,
             };
             place = next;
         }

@@ -11,9 +11,13 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use super::entity_tag::{self, DigestOfFile};
+use super::characters;
+use super::entity_tag::{self, Digest};
+use super::listing::{List, Listed};
+use super::one_state::InOneState;
 use super::resolve::{Refusal, Root};
 use super::rules::SharedRules;
+use crate::http::charset::Characters;
 use crate::sys::file::{Metadata, stat};
 use crate::sys::page_cache;
 
@@ -30,6 +34,10 @@ pub(crate) enum Job {
     Digest(Arc<File>, Metadata),
     /// Reads the rules of the site, if they have changed.
     LoadRules(Arc<SharedRules>),
+    /// Lists a folder.
+    List(List),
+    /// Looks at the characters of a text with this metadata.
+    Characters(Arc<File>, Metadata),
     /// Lets time pass, until a further change of a file must bear another time.
     Settle(Duration),
 }
@@ -42,7 +50,11 @@ pub(crate) enum Outcome {
     /// The file that was opened.
     Opened(Result<(Arc<File>, Metadata), Refusal>),
     /// The digest, unless the file could not be read.
-    Digest(Option<DigestOfFile>),
+    Digest(Option<InOneState<Digest>>),
+    /// The characters, unless the file could not be read.
+    Characters(Option<InOneState<Characters>>),
+    /// The listing.
+    Listed(Result<Listed, Refusal>),
 }
 
 impl Job {
@@ -56,6 +68,10 @@ impl Job {
                 return Outcome::Digest(entity_tag::digest_of_file(file, metadata).ok());
             }
             Job::LoadRules(rules) => rules.load(),
+            Job::List(list) => return Outcome::Listed(list.run()),
+            Job::Characters(file, metadata) => {
+                return Outcome::Characters(characters::of_file(file, metadata).ok());
+            }
             Job::Settle(time) => thread::sleep(*time),
         }
         Outcome::Done
@@ -105,11 +121,24 @@ impl Pending {
     }
 
     /// The digest of the file in exactly this state.
-    pub(super) fn digest(&self, metadata: &Metadata) -> Option<&DigestOfFile> {
+    pub(super) fn digest(&self, metadata: &Metadata) -> Option<&InOneState<Digest>> {
         self.0.iter().find_map(|(_, outcome)| match outcome {
             Outcome::Digest(Some(found)) if found.metadata == *metadata => Some(found),
             _ => None,
         })
+    }
+
+    /// The characters of the file in exactly this state.
+    pub(super) fn characters(&self, metadata: &Metadata) -> Option<&InOneState<Characters>> {
+        self.0.iter().find_map(|(_, outcome)| match outcome {
+            Outcome::Characters(Some(found)) if found.metadata == *metadata => Some(found),
+            _ => None,
+        })
+    }
+
+    /// How many times characters were looked at.
+    pub(super) fn looks_at_characters(&self) -> usize {
+        self.0.iter().filter(|(job, _)| matches!(**job, Job::Characters(..))).count()
     }
 
     /// How many digests were tried.
@@ -120,6 +149,14 @@ impl Pending {
     /// Whether the rules were looked at.
     pub(super) fn has_loaded_rules(&self) -> bool {
         self.0.iter().any(|(job, _)| matches!(**job, Job::LoadRules(_)))
+    }
+
+    /// The listing that was made.
+    pub(super) fn listed(&self) -> Option<&Result<Listed, Refusal>> {
+        self.0.iter().find_map(|(_, outcome)| match outcome {
+            Outcome::Listed(listed) => Some(listed),
+            _ => None,
+        })
     }
 
     /// Whether time was let pass.

@@ -107,8 +107,8 @@ pub(super) struct Variant {
     pub(super) tag: Vec<u8>,
     /// Seconds since 1970, never later than the time of reading (RFC 9110 section 8.8.2.1).
     pub(super) last_modified: u64,
-    /// The type of the file without its coding.
-    pub(super) media_type: &'static str,
+    /// The type of the file without its coding, with the charset of a text.
+    pub(super) media_type: Rc<str>,
     pub(super) representation: Rc<Representation>,
 }
 
@@ -116,7 +116,7 @@ impl Variant {
     /// The validators that requests are compared with. Every tag of ours is strong.
     pub(super) fn validators(&self) -> Validators<'_> {
         let entity_tag = EntityTag { weak: false, opaque: &self.tag };
-        Validators { entity_tag, last_modified: self.last_modified }
+        Validators { entity_tag, last_modified: Some(self.last_modified) }
     }
 
     /// The text between several ranges, which no author can have written into the file beforehand.

@@ -10,12 +10,12 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use super::entity_tag::{self, Digest};
-use super::freshness;
 use super::names::{Names, NeedsDisk};
 use super::now::Now;
+use super::one_state::{self, InOneState};
 use super::pending::{Job, Pending};
 use super::resolve::{Refusal, Root};
 use crate::http::encoding::SIDECARS;
@@ -178,8 +178,7 @@ impl SharedRules {
             is_settled: true,
         };
         match self.read(name) {
-            Ok((bytes, metadata)) => {
-                let is_settled = freshness::settling_time(&metadata, SystemTime::now()).is_zero();
+            Ok(InOneState { metadata, value: bytes, is_settled }) => {
                 after.is_settled = is_settled && seen == Ok(metadata);
                 let digest = entity_tag::digest_of_bytes(&bytes);
                 if before.digest != Some(digest) {
@@ -203,18 +202,10 @@ impl SharedRules {
         Some(after)
     }
 
-    /// The first bytes of a file, one more than are obeyed, and the state of the file that they are of.
-    fn read(&self, name: &str) -> Result<(Vec<u8>, Metadata), Refusal> {
-        let (file, mut before) = self.root.open_file(name.as_bytes(), "")?;
-        for _ in 0..entity_tag::READINGS {
-            let bytes = read_start(&file, MAX_BYTES + 1)?;
-            let after = file::metadata(&file)?;
-            if after == before {
-                return Ok((bytes, after));
-            }
-            before = after;
-        }
-        Err(Refusal::Unavailable)
+    /// The first bytes of a file: one more than are obeyed.
+    fn read(&self, name: &str) -> Result<InOneState<Vec<u8>>, Refusal> {
+        let (file, metadata) = self.root.open_file(name.as_bytes(), "")?;
+        Ok(one_state::read(&file, &metadata, |file| read_start(file, MAX_BYTES + 1))?)
     }
 
     /// Whether nobody has looked for a while.

@@ -1,33 +1,66 @@
-//! What the workers share of a site: bodies with the same bytes, digests of large files, and rules.
+//! What the workers share of a site: media types, rules, bodies with the same bytes, and what is known of
+//! large files.
 //!
 //! It is asked when a file is read, never when it is served.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::clock_cache::ClockCache;
 use super::entity_tag::Digest;
+use super::one_state::InOneState;
 use super::rules::SharedRules;
+use crate::http::charset::Characters;
+use crate::http::media_type::Types;
 use crate::sys::file::Metadata;
 
-/// Digests that are kept: some hundred bytes each.
-const DIGESTS: usize = 16 * 1024;
+/// Large files of which something is known: some hundred bytes each.
+const FILES: usize = 16 * 1024;
 /// Bodies from which on the list of them is cleared of those that no worker has any more.
 const FIRST_CLEARING: usize = 64;
 
 /// What the workers share.
 #[derive(Default)]
 pub(crate) struct Shared {
+    /// The media types.
+    pub(super) types: Types,
     bodies: Mutex<Bodies>,
-    digests: Mutex<Digests>,
     rules: Option<Arc<SharedRules>>,
+    /// The digests of large files.
+    pub(super) digests: OfFiles<Digest>,
+    /// The characters of large texts.
+    pub(super) characters: OfFiles<Characters>,
 }
 
-struct Digests(ClockCache<(Metadata, Digest)>);
+impl fmt::Debug for Shared {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        formatter.debug_struct("Shared").finish_non_exhaustive()
+    }
+}
 
-impl Default for Digests {
-    fn default() -> Digests {
-        Digests(ClockCache::new(DIGESTS))
+/// What was made of files, each in one state.
+pub(super) struct OfFiles<T>(Mutex<ClockCache<(Metadata, T)>>);
+
+impl<T> Default for OfFiles<T> {
+    fn default() -> OfFiles<T> {
+        OfFiles(Mutex::new(ClockCache::new(FILES)))
+    }
+}
+
+impl<T: Copy> OfFiles<T> {
+    /// What was made of a file in exactly this state, if it is known.
+    pub(super) fn get(&self, metadata: &Metadata) -> Option<T> {
+        let mut files = lock(&self.0);
+        let (of, value) = files.get_mut(&key(metadata))?;
+        (of == metadata).then_some(*value)
+    }
+
+    /// Keeps what was made of a file, if no other state can be taken for the one that it is of.
+    pub(super) fn keep(&self, made: &InOneState<T>) {
+        if made.is_settled {
+            lock(&self.0).insert(&key(&made.metadata), (made.metadata, made.value), 1);
+        }
     }
 }
 
@@ -39,9 +72,9 @@ struct Bodies {
 }
 
 impl Shared {
-    /// What the workers of a site share that has these rules.
-    pub(crate) fn new(rules: Option<SharedRules>) -> Shared {
-        Shared { rules: rules.map(Arc::new), ..Shared::default() }
+    /// Nothing but media types and rules, if there are to be any.
+    pub(crate) fn new(types: Types, rules: Option<SharedRules>) -> Shared {
+        Shared { types, rules: rules.map(Arc::new), ..Shared::default() }
     }
 
     /// The rules; `None` where they are off.
@@ -51,33 +84,23 @@ impl Shared {
 
     /// The body with these bytes, of which this is the digest: another worker's, if one has it.
     pub(super) fn body(&self, bytes: Vec<u8>, digest: Digest) -> Arc<[u8]> {
-        let mut bodies = lock(&self.bodies);
         let key = (digest, bytes.len());
-        // Compared as well: the digest is fast, and one who wants two bodies of one digest can make them.
-        if let Some(body) = bodies.by_digest.get(&key).and_then(Weak::upgrade)
+        let known = lock(&self.bodies).by_digest.get(&key).and_then(Weak::upgrade);
+        // Compared as well: the digest is fast, and one who wants two bodies of one digest can make them. Nobody waits
+        // for it, nor for the copy: a body may be long.
+        if let Some(body) = known
             && *body == *bytes
         {
             return body;
         }
         let body: Arc<[u8]> = bytes.into();
+        let mut bodies = lock(&self.bodies);
         bodies.by_digest.insert(key, Arc::downgrade(&body));
         if bodies.by_digest.len() > bodies.clearing.max(FIRST_CLEARING) {
             bodies.by_digest.retain(|_, body| body.strong_count() > 0);
             bodies.clearing = bodies.by_digest.len() * 2;
         }
         body
-    }
-
-    /// The digest of a large file in exactly this state, if it is known.
-    pub(super) fn digest(&self, metadata: &Metadata) -> Option<Digest> {
-        let mut digests = lock(&self.digests);
-        let (of, digest) = digests.0.get_mut(&key(metadata))?;
-        (of == metadata).then_some(*digest)
-    }
-
-    /// Keeps the digest of a large file in a state that no other can be taken for.
-    pub(super) fn keep_digest(&self, metadata: &Metadata, digest: Digest) {
-        lock(&self.digests).0.insert(&key(metadata), (*metadata, digest), 1);
     }
 }
 
@@ -119,10 +142,13 @@ mod tests {
         let file = tempfile::tempfile().unwrap();
         let metadata = crate::sys::file::metadata(&file).unwrap();
         let changed = Metadata { size: metadata.size + 1, ..metadata };
-        assert_eq!(shared.digest(&metadata), None);
-        shared.keep_digest(&metadata, 7);
-        assert_eq!((shared.digest(&metadata), shared.digest(&changed)), (Some(7), None));
-        shared.keep_digest(&changed, 8);
-        assert_eq!((shared.digest(&metadata), shared.digest(&changed)), (None, Some(8)));
+        let of = |metadata, value, is_settled| InOneState { metadata, value, is_settled };
+        assert_eq!(shared.digests.get(&metadata), None);
+        shared.digests.keep(&of(metadata, 7, true));
+        assert_eq!((shared.digests.get(&metadata), shared.digests.get(&changed)), (Some(7), None));
+        shared.digests.keep(&of(changed, 8, false));
+        assert_eq!((shared.digests.get(&metadata), shared.digests.get(&changed)), (Some(7), None));
+        shared.digests.keep(&of(changed, 8, true));
+        assert_eq!((shared.digests.get(&metadata), shared.digests.get(&changed)), (None, Some(8)));
     }
 }

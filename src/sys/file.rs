@@ -14,6 +14,8 @@ pub(crate) enum Kind {
     Regular,
     /// A directory.
     Directory,
+    /// A symlink that was not followed.
+    Symlink,
     /// A device, a FIFO, a socket.
     Other,
 }
@@ -51,6 +53,7 @@ impl From<libc::stat> for Metadata {
         let kind = match stat.st_mode & libc::S_IFMT {
             libc::S_IFREG => Kind::Regular,
             libc::S_IFDIR => Kind::Directory,
+            libc::S_IFLNK => Kind::Symlink,
             _ => Kind::Other,
         };
         Metadata {
@@ -84,6 +87,19 @@ pub(crate) fn metadata(file: impl AsFd) -> io::Result<Metadata> {
     let mut stat = MaybeUninit::<libc::stat>::uninit();
     // SAFETY: `stat` has room for the answer.
     check(unsafe { libc::fstat(file.as_fd().as_raw_fd(), stat.as_mut_ptr()) })?;
+    // SAFETY: the kernel has filled it in.
+    Ok(unsafe { stat.assume_init() }.into())
+}
+
+/// The metadata of what a name in a directory stands for, a symlink itself and not what it leads to.
+///
+/// # Errors
+/// The system's (fstatat(2)).
+pub(crate) fn metadata_at(directory: impl AsFd, name: &CStr) -> io::Result<Metadata> {
+    let mut stat = MaybeUninit::<libc::stat>::uninit();
+    let (directory, flags) = (directory.as_fd().as_raw_fd(), libc::AT_SYMLINK_NOFOLLOW);
+    // SAFETY: `name` ends in NUL, and `stat` has room for the answer.
+    uninterrupted(|| unsafe { libc::fstatat(directory, name.as_ptr(), stat.as_mut_ptr(), flags) })?;
     // SAFETY: the kernel has filled it in.
     Ok(unsafe { stat.assume_init() }.into())
 }

@@ -5,6 +5,7 @@
 #![allow(unsafe_code)]
 
 pub(crate) mod descriptor_limit;
+pub(crate) mod directory;
 pub(crate) mod epoll;
 pub(crate) mod file;
 pub(crate) mod log_opener;

@@ -8,7 +8,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::file::{Metadata, metadata, stat};
+use super::file::{Kind, Metadata, metadata, stat};
 use super::{check_size, uninterrupted};
 
 /// Opens a directory only as a place to look from.
@@ -38,6 +38,10 @@ pub(crate) enum Purpose {
     Read,
     /// To see that there is a directory.
     Look,
+    /// To read the names in a directory.
+    List,
+    /// To see what a name stands for.
+    Identify,
 }
 
 impl Purpose {
@@ -45,6 +49,8 @@ impl Purpose {
         match self {
             Purpose::Read => libc::O_RDONLY | libc::O_NONBLOCK | libc::O_NOCTTY,
             Purpose::Look => libc::O_PATH | libc::O_DIRECTORY,
+            Purpose::List => libc::O_RDONLY | libc::O_DIRECTORY,
+            Purpose::Identify => libc::O_PATH,
         }
     }
 }
@@ -158,7 +164,7 @@ fn open_by_components(directory: BorrowedFd, path: &CStr, purpose: Purpose) -> i
         let name = CString::new(name)?;
         let is_last = ahead.is_empty();
         let flags = if is_last { purpose.flags() } else { Purpose::Look.flags() };
-        match open_at(Some(here), &name, flags | libc::O_NOFOLLOW) {
+        match open_unless_symlink(here, &name, flags) {
             Ok(file) if is_last => return Ok(File::from(file)),
             Ok(directory) => opened.push(directory),
             Err(error) if matches!(error.raw_os_error(), Some(libc::ELOOP | libc::ENOTDIR)) => {
@@ -219,6 +225,16 @@ fn components(path: &[u8]) -> io::Result<Vec<Vec<u8>>> {
         [b'/', ..] => Err(io::Error::from_raw_os_error(libc::EXDEV)),
         _ => Ok(path.split(|&byte| byte == b'/').rev().map(<[u8]>::to_vec).collect()),
     }
+}
+
+/// Opens a name, but no symlink. `ELOOP` for a symlink, or `ENOTDIR` where a directory is wanted.
+fn open_unless_symlink(directory: BorrowedFd, name: &CStr, flags: libc::c_int) -> io::Result<OwnedFd> {
+    let opened = open_at(Some(directory), name, flags | libc::O_NOFOLLOW)?;
+    // Only what may be anything, and is not to be read, can be the symlink itself.
+    if flags == Purpose::Identify.flags() && metadata(&opened)?.kind == Kind::Symlink {
+        return Err(io::Error::from_raw_os_error(libc::ELOOP));
+    }
+    Ok(opened)
 }
 
 fn open_at(directory: Option<BorrowedFd>, path: &CStr, flags: libc::c_int) -> io::Result<OwnedFd> {

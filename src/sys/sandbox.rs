@@ -71,7 +71,7 @@ const FREELY: &[libc::c_long] = &[
     libc::SYS_sendmsg, libc::SYS_sendfile, libc::SYS_shutdown, libc::SYS_close,
     // Files, which Landlock and the root confine.
     libc::SYS_openat, libc::SYS_openat2, libc::SYS_readlinkat, libc::SYS_fstat, libc::SYS_newfstatat,
-    libc::SYS_statx, libc::SYS_read, libc::SYS_pread64, libc::SYS_preadv2, libc::SYS_readahead,
+    libc::SYS_statx, libc::SYS_getdents64, libc::SYS_read, libc::SYS_pread64, libc::SYS_preadv2, libc::SYS_readahead,
     super::page_cache::CACHESTAT,
     // The log: a write, and another file from the process that opens it.
     libc::SYS_write, libc::SYS_recvmsg,

@@ -24,9 +24,12 @@ mod upgrade;
 mod workers;
 
 // From a target to a file, and never to any other file.
+mod charset;
 mod confinement;
+mod dot_files;
 mod files;
 mod freshness;
+mod media_types;
 mod redirect;
 
 // The rules of a site.
