@@ -114,6 +114,21 @@ pub struct Files {
     #[arg(long, env = "HTTPD_NO_PRECOMPRESSED", value_parser = clap::builder::FalseyValueParser::new())]
     pub no_precompressed: bool,
 
+    /// Names that answer for a folder, tried in this order
+    #[arg(
+        long,
+        env = "HTTPD_INDEX",
+        value_name = "NAME,...",
+        default_value = "index.html",
+        value_delimiter = ','
+    )]
+    #[arg(value_parser = file_name)]
+    pub index: Vec<String>,
+
+    /// Answer /about with about.html, and redirect /about.html to it
+    #[arg(long, env = "HTTPD_CLEAN_URLS", value_parser = clap::builder::FalseyValueParser::new())]
+    pub clean_urls: bool,
+
     /// Whose meaning _headers and _redirects of the root have, or off to take them for files like any others
     #[arg(long, env = "HTTPD_RULES", value_name = "HOST", default_value = "netlify")]
     pub rules: RuleFiles,
@@ -247,6 +262,15 @@ fn seconds(text: &str) -> Result<Duration, String> {
     match text.parse::<f64>() {
         Ok(seconds) if (0.001..=86_400.0).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
         _ => Err("not a number of seconds from 0.001 to 86400".into()),
+    }
+}
+
+/// The name of a file in some folder.
+fn file_name(text: &str) -> Result<String, String> {
+    if matches!(text, "" | "." | "..") || text.contains(['/', '\0']) {
+        Err("not the name of a file".into())
+    } else {
+        Ok(text.into())
     }
 }
 

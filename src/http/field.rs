@@ -40,6 +40,16 @@ names! {
     UserAgent = "user-agent",
     /// RFC 9110 section 12.5.1
     Accept = "accept",
+    /// Fetch, section 3.2
+    Origin = "origin",
+    /// Fetch, section 3.3.2
+    AccessControlRequestMethod = "access-control-request-method",
+    /// Fetch, section 3.3.2
+    AccessControlRequestHeaders = "access-control-request-headers",
+    /// Fetch Metadata, section 2.1
+    SecFetchDest = "sec-fetch-dest",
+    /// Fetch Metadata, section 2.2
+    SecFetchMode = "sec-fetch-mode",
     /// RFC 9110 section 12.5.3
     AcceptEncoding = "accept-encoding",
     /// RFC 9110 section 13.1.1

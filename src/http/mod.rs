@@ -83,6 +83,7 @@ pub mod field;
 pub mod fields;
 pub mod media_type;
 pub mod multipart;
+pub mod navigation;
 pub mod preconditions;
 pub mod range;
 pub mod request;

@@ -16,15 +16,16 @@ use super::one_state::READINGS;
 use super::pending::{Job, Pending};
 use super::representation::{Content, Representation, Variant};
 use super::residency::OpenFile;
-use super::resolve::{self, Refusal, Root};
+use super::resolve::{Refusal, Root};
 use super::resource::Resource;
 use super::shared::Shared;
+use super::way::{Place, Way};
 use crate::config::Files;
 use crate::http::charset::{self, Characters};
 use crate::http::date;
 use crate::http::encoding::{Coding, SIDECARS};
 use crate::http::status::Status;
-use crate::http::target::{self, Path};
+use crate::http::target::Path;
 use crate::sys::file::{self, Kind, Metadata};
 use crate::sys::page_cache;
 
@@ -98,68 +99,31 @@ impl Loader {
     /// # Errors
     /// [`Stop`].
     pub(super) fn load(&mut self, path: &Path, attempt: Attempt) -> Result<(Resource, Freshness), Stop> {
-        let name = resolve::file_name(path);
-        let whole = self.root.name(&name, "")?;
-        let found = match attempt.names.look_up(&whole, attempt.pending) {
-            Ok(found) => found,
-            Err(NeedsDisk) => return Err(self.look_up_all(&name)?.into()),
+        let mut way = Way { root: &self.root, files: &self.files, attempt, watches: Vec::new() };
+        let place = way.find(path)?;
+        let watches = way.watches;
+        let resource = match place {
+            Place::File(name) => return self.load_file(&name, watches, attempt),
+            Place::Redirect(location) => Resource::Redirect(location),
+            Place::Folder => Resource::Folder,
+            Place::Missing => Resource::Missing,
         };
-        let seen = match found {
-            Ok(metadata) => Some(metadata),
-            Err(Refusal::Absent) => None,
-            Err(refusal) => return Err(refusal.into()),
-        };
-        match seen.map(|metadata| metadata.kind) {
-            Some(Kind::Regular) => self.load_file(&name, attempt),
-            Some(Kind::Directory) if !path.is_directory() => {
-                self.root.check_directory(&name)?;
-                let freshness = Freshness::new(vec![Watch { name: whole, seen }], None, true, attempt.now);
-                Ok((Resource::Redirect(with_slash(path)), freshness))
-            }
-            Some(_) if self.files.listing => self.load_folder(path, Watch { name: whole, seen }, attempt),
-            Some(_) => Err(Refusal::Absent.into()),
-            // A symlink on the way may lead outside. The confined opening decides: 404 inside, 403 outside.
-            None => match attempt.names.open(&self.root, &name, "", attempt.pending)? {
-                Err(Refusal::Absent) if self.files.listing => {
-                    self.load_folder(path, Watch { name: whole, seen }, attempt)
-                }
-                Err(Refusal::Absent) => {
-                    let freshness =
-                        Freshness::new(vec![Watch { name: whole, seen }], None, true, attempt.now);
-                    Ok((Resource::Missing, freshness))
-                }
-                Err(refusal) => Err(refusal.into()),
-                Ok(_) => self.load_file(&name, attempt), // it has just appeared
-            },
-        }
-    }
-
-    /// A folder whose index is no file, or nothing. The folder is watched, too: it may come or go.
-    fn load_folder(
-        &self,
-        path: &Path,
-        index: Watch,
-        attempt: Attempt,
-    ) -> Result<(Resource, Freshness), Stop> {
-        let name = self.root.name(path.as_bytes(), "")?;
-        let seen = match attempt.names.look_up(&name, attempt.pending) {
-            Ok(found) => found.ok(),
-            Err(NeedsDisk) => return Err(Job::LookUp(vec![name, index.name]).into()),
-        };
-        let is_folder = path.is_directory() && seen.is_some_and(|found| found.kind == Kind::Directory);
-        let resource = if is_folder { Resource::Folder } else { Resource::Missing };
-        let watches = vec![index, Watch { name, seen }];
         Ok((resource, Freshness::new(watches, None, true, attempt.now)))
     }
 
-    fn load_file(&mut self, name: &[u8], attempt: Attempt) -> Result<(Resource, Freshness), Stop> {
+    /// Loads a file, which these names have led to.
+    fn load_file(
+        &mut self,
+        name: &[u8],
+        mut watches: Vec<Watch>,
+        attempt: Attempt,
+    ) -> Result<(Resource, Freshness), Stop> {
         let Attempt { names, now, pending } = attempt;
         // Looked at before the files in it: a file that appears in between is then seen the next time.
         let neighbours =
             if self.sidecars(name).is_empty() { None } else { Some(self.neighbours_of(name, attempt)?) };
         let (file, metadata) = names.open(&self.root, name, "", pending)??;
         let mut opened = vec![Opened { coding: Coding::of_name(name), suffix: "", file, metadata }];
-        let mut watches = Vec::new();
         let mut is_certain = true;
         for &coding in self.sidecars(name) {
             match self.open_sidecar(name, coding, &metadata, &mut watches, attempt)? {
@@ -394,13 +358,4 @@ fn read_whole(file: &File, opened: &Metadata) -> io::Result<Option<(Vec<u8>, Met
         }
     }
     Ok(None)
-}
-
-/// The place of a directory relative to its name without a slash.
-fn with_slash(path: &Path) -> Vec<u8> {
-    let last = path.segments().last().unwrap_or_default();
-    let mut location = Vec::with_capacity(last.len() + 1);
-    target::encode_segment(last, &mut location);
-    location.push(b'/');
-    location
 }

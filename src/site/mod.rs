@@ -26,6 +26,7 @@ pub(crate) mod response;
 pub(crate) mod rules;
 pub(crate) mod shared;
 pub(crate) mod types_file;
+mod way;
 
 use std::rc::Rc;
 use std::sync::Arc;
