@@ -284,7 +284,7 @@ fn read_start(file: &File, most: usize) -> io::Result<Vec<u8>> {
 }
 
 fn warn(name: &str, findings: &[Finding]) {
-    for Finding { line, message } in findings.iter().take(LOGGED) {
+    for Finding { line, message, .. } in findings.iter().take(LOGGED) {
         log::warn!("{name}:{line}: {message}");
     }
     if let Some(more @ 1..) = findings.len().checked_sub(LOGGED) {

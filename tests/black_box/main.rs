@@ -33,6 +33,7 @@ mod media_types;
 mod redirect;
 
 // The rules of a site.
+mod check;
 mod headers_rules;
 mod redirects;
 
