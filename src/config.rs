@@ -60,23 +60,28 @@ impl Config {
     /// # Errors
     /// A usage error, or the request for help or the version.
     pub fn read() -> Result<Config, clap::Error> {
-        let mut command = Config::command();
         let mut passed_over = Vec::new();
-        for argument in Config::command().get_arguments() {
-            let Some(name) = argument.get_env() else { continue };
-            let Some(value) = std::env::var_os(name) else { continue };
-            let is_service = is_service_address(&value);
-            if is_service {
-                passed_over.push(format!("{}={}", name.display(), value.display()));
-            }
-            if is_service || value.is_empty() {
-                command = command.mut_arg(argument.get_id(), |argument| argument.env(Resettable::Reset));
-            }
-        }
+        let mut command = without_unset_variables(Config::command(), &mut passed_over);
         let matches = command.try_get_matches_from_mut(std::env::args_os())?;
         let config = Config::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
         Ok(Config { passed_over, ..config })
     }
+}
+
+/// The command and those within it, without the environment variables that do not count.
+fn without_unset_variables(mut command: clap::Command, passed_over: &mut Vec<String>) -> clap::Command {
+    for argument in command.clone().get_arguments() {
+        let Some(name) = argument.get_env() else { continue };
+        let Some(value) = std::env::var_os(name) else { continue };
+        let is_service = is_service_address(&value);
+        if is_service {
+            passed_over.push(format!("{}={}", name.display(), value.display()));
+        }
+        if is_service || value.is_empty() {
+            command = command.mut_arg(argument.get_id(), |argument| argument.env(Resettable::Reset));
+        }
+    }
+    command.mut_subcommands(|command| without_unset_variables(command, &mut Vec::new()))
 }
 
 /// The work other than serving.
@@ -168,10 +173,6 @@ pub struct Files {
     #[arg(long, env = "HTTPD_CLEAN_URLS", value_parser = clap::builder::FalseyValueParser::new())]
     pub clean_urls: bool,
 
-    /// Whose meaning _headers and _redirects of the root have, or off to take them for files like any others
-    #[arg(long, env = "HTTPD_RULES", value_name = "HOST", default_value = "netlify")]
-    pub rules: RuleFiles,
-
     /// Show the names in a folder that has no index.html, as a page or as JSON
     #[arg(long, env = "HTTPD_LISTING", value_parser = clap::builder::FalseyValueParser::new())]
     pub listing: bool,
@@ -183,6 +184,10 @@ pub struct Files {
     /// Media types that win over the built-in ones, in the form of /etc/mime.types: a type and its extensions a line
     #[arg(long, env = "HTTPD_TYPES", value_name = "FILE")]
     pub types: Option<PathBuf>,
+
+    /// Whose meaning _headers and _redirects of the root have, or off to take them for files like any others
+    #[arg(long, env = "HTTPD_RULES", value_name = "HOST", default_value = "netlify")]
+    pub rules: RuleFiles,
 
     /// Memory for files that are kept ready, in MiB over all workers; 0 reads each file anew
     #[arg(long, env = "HTTPD_CACHE_SIZE", value_name = "MIB", default_value_t = 64)]
@@ -280,11 +285,6 @@ pub struct Privileges {
     /// Do not give up the right to other files, sockets and system calls (Landlock, seccomp)
     #[arg(long, env = "HTTPD_NO_SANDBOX", value_parser = clap::builder::FalseyValueParser::new())]
     pub no_sandbox: bool,
-
-    /// What to try that is forbidden, for the tests of debug builds
-    #[cfg(debug_assertions)]
-    #[arg(long, hide = true)]
-    pub trial: Option<crate::server::Trial>,
 }
 
 /// An address as Kubernetes writes it for a service: `tcp://10.96.0.7:80`.

@@ -36,4 +36,8 @@ targets! {
     accept_encoding,
     date,
     conditional,
+    redirects,
+    headers,
+    pattern,
+    charset,
 }

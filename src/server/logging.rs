@@ -144,11 +144,38 @@ pub fn report(line: &str) {
 mod tests {
     use super::*;
     use std::fs;
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::Command;
 
     fn log_at(path: &Path) -> (LogWriter, Reopener) {
         let target = Target::File(path.to_owned());
         let writer = LogWriter::new(LogFile::open(&target).unwrap(), None);
         (writer.clone(), Reopener::new(writer, move || LogFile::open(&target)))
+    }
+
+    /// Tells a child process, which is this test once more, to panic with its log there.
+    const PANIC_LOG: &str = "LOGGING_PANIC_LOG";
+
+    #[test]
+    fn a_panic_says_where_it_was_and_ends_the_process() {
+        if let Some(path) = std::env::var_os(PANIC_LOG) {
+            let (writer, _) = log_at(Path::new(&path));
+            Log { writer, reopener: None }.take_messages();
+            // The process ends before this thread does.
+            let _ = thread::spawn(|| panic!("on purpose")).join();
+            return;
+        }
+        const NAME: &str = "server::logging::tests::a_panic_says_where_it_was_and_ends_the_process";
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("log");
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", NAME]);
+        let output =
+            command.arg("--nocapture").env(PANIC_LOG, &path).env_remove("RUST_LOG").output().unwrap();
+        assert_eq!(output.status.signal(), Some(libc::SIGABRT));
+        let text = fs::read_to_string(path).unwrap();
+        let expected = "panicked at src/server/logging.rs:";
+        assert!(text.contains(expected) && text.ends_with("on purpose; the server ends\n"), "{text}");
     }
 
     fn write(writer: &LogWriter, line: &[u8]) {

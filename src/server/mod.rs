@@ -22,8 +22,6 @@ mod privileges;
 mod progress;
 mod timers;
 mod transport;
-#[cfg(debug_assertions)]
-mod trial;
 mod worker;
 mod workers;
 
@@ -48,8 +46,6 @@ use log_writer::LogWriter;
 use logging::Log;
 pub use logging::report;
 use main_thread::WorkerThreads;
-#[cfg(debug_assertions)]
-pub use trial::Trial;
 use worker::Setup;
 use workers::Workers;
 
@@ -122,10 +118,6 @@ fn serve(config: &Config, inherited: Option<Listener>, log: &Log) -> Result<(), 
     if !config.privileges.no_sandbox {
         privileges::lockdown::lock_in(&config.files.document_root, root.path());
     }
-    #[cfg(debug_assertions)]
-    if let Some(trial) = config.privileges.trial {
-        trial.run(root.path());
-    }
     log.writer().start().context(|| "cannot start a thread for the log".into())?;
     let threads = start_workers(config, listener, &root, shared, &descriptors, log.writer())?;
     announce(address, &root, config.limits.workers, log);
@@ -143,7 +135,7 @@ fn read_types(files: &Files) -> Result<Types, Error> {
     types_file::read(path).context(|| format!("cannot use the media types of {}", path.display()))
 }
 
-/// The rules of the site, unless they are off.
+/// The rules of the root, unless they are off. They are read before the first request.
 fn read_rules(files: &Files, root: &Root) -> Result<Option<SharedRules>, Error> {
     let rules = files.rules.reading().map(|reading| SharedRules::load_first(root.clone(), reading));
     rules.transpose().context(|| "cannot read the rules".into())
@@ -181,8 +173,6 @@ fn start_workers(
             logs_access: log::log_enabled!(target: "access", log::Level::Info),
             timeouts: config.timeouts,
             keeps_listening: config.listen.reuse_port,
-            #[cfg(debug_assertions)]
-            panics: config.privileges.trial == Some(Trial::Panic) && index + 1 == count,
         })?;
     }
     Ok(threads)

@@ -106,16 +106,18 @@ mod tests {
     #[test]
     fn a_young_file_is_read_again_and_an_old_one_is_not() {
         let root = tempfile::tempdir().unwrap();
-        std::fs::write(root.path().join("a"), "a").unwrap();
-        for (age, is_kept) in [(Duration::ZERO, false), (Duration::from_secs(10), true)] {
-            let mut cache = cache(root.path());
-            let mut find = |turn| {
-                let now = Now { turn, time: SystemTime::now() + age, ..Now::first() };
-                found(&mut cache, "/a", &now)
-            };
-            let (first, second, third) = (find(1), find(1), find(2));
-            assert!(Rc::ptr_eq(&first, &second), "one look serves a turn");
-            assert_eq!(Rc::ptr_eq(&second, &third), is_kept, "{age:?}");
+        for name in ["a", "a.txt", "a.svgz"] {
+            std::fs::write(root.path().join(name), "a").unwrap();
+            for (age, is_kept) in [(Duration::ZERO, false), (Duration::from_secs(10), true)] {
+                let mut cache = cache(root.path());
+                let mut find = |turn| {
+                    let now = Now { turn, time: SystemTime::now() + age, ..Now::first() };
+                    found(&mut cache, &format!("/{name}"), &now)
+                };
+                let (first, second, third) = (find(1), find(1), find(2));
+                assert!(Rc::ptr_eq(&first, &second), "{name}: one look serves a turn");
+                assert_eq!(Rc::ptr_eq(&second, &third), is_kept, "{name}: {age:?}");
+            }
         }
     }
 

@@ -18,7 +18,7 @@ pub(super) fn tell_of_content(changes: &[Change]) -> bool {
 
 /// Changes the fields of the response for a path. Fields that tell of the content are those of a file alone, and the
 /// page of an error is never kept by a cache, whatever a rule says.
-pub(super) fn apply(changes: &[Change], path: &[u8], types: &Types, response: &mut Response) {
+pub(super) fn apply(changes: &[Change], path: &[u8], media_types: &Types, response: &mut Response) {
     let applies = |change: &&Change| match response.status {
         _ if is(change, "Content-Encoding") => {
             has_content_of_file(response) && name_says_coding(path, change, response)
@@ -43,14 +43,15 @@ pub(super) fn apply(changes: &[Change], path: &[u8], types: &Types, response: &m
             fields.push(name, value);
         }
     }
-    let (told, others): (Vec<&Change>, Vec<&Change>) =
+    let (types, others): (Vec<&Change>, Vec<&Change>) =
         changes.into_iter().partition(|change| is(change, "Content-Type"));
-    for change in others.into_iter().chain(told) {
+    for change in others.into_iter().chain(types) {
         let values = change.values.iter().map(Vec::as_slice);
         if is(change, "Vary") {
             values.for_each(|value| merge(&mut varies, value));
         } else if is(change, "Content-Encoding") {
-            media_type = plain_name(path, change).map(|plain| Cow::Borrowed(types.of(plain).as_bytes()));
+            media_type =
+                plain_name(path, change).map(|plain| Cow::Borrowed(media_types.of(plain).as_bytes()));
             values.for_each(|value| fields.push(&change.name, value));
         } else if is(change, "Content-Type") {
             media_type = change.values.last().map(|value| Cow::Owned(value.to_vec()));

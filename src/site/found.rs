@@ -14,8 +14,8 @@ use crate::http::range::{self, Selection};
 use crate::http::request::Request;
 use crate::http::status::Status;
 
-/// Answers with one of the representations of a file, the file as it lies on the disk first among them. `has_parts`
-/// says that several ranges may be answered in parts.
+/// Answers with one of the representations of a file, the one without a coding first among them. `has_parts` says that
+/// several ranges may be answered in parts.
 pub(super) fn respond(request: &Request, variants: &[Variant], now: &Now, has_parts: bool) -> Response {
     let Some(variant) = select_variant(request, variants) else {
         return refuse_variants(Status::NotAcceptable, variants, &[]);

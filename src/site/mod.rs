@@ -77,14 +77,14 @@ pub(crate) enum Answer {
 pub(crate) struct Site {
     cache: Cache,
     lister: Lister,
+    shared: Arc<Shared>,
     errors: ErrorPages,
-    /// The rules; `None` where they are off.
-    rules: Option<WorkerRules>,
     /// Whether names that begin with a dot are not served.
     hides_dot_files: bool,
+    /// The rules; `None` where they are off.
+    rules: Option<WorkerRules>,
     /// The fields of a response to OPTIONS.
     options: Rc<Representation>,
-    shared: Arc<Shared>,
 }
 
 impl Site {
@@ -92,11 +92,11 @@ impl Site {
     pub(crate) fn new(root: Root, files: &Files, share: CacheShare, shared: Arc<Shared>) -> Site {
         let allow = [("Allow", request::ALLOWED.as_bytes())];
         let options = Representation::new(&allow, &[], media_type::UNKNOWN, Content::Memory(Arc::new([])));
-        let rules = shared.rules().map(WorkerRules::new);
         let lister = Lister::new(root.clone(), files, Arc::clone(&shared));
+        let rules = shared.rules().map(WorkerRules::new);
         let cache = Cache::new(root, files, share, Arc::clone(&shared));
         let (errors, options) = (ErrorPages::rendered(), Rc::new(options));
-        Site { cache, lister, errors, rules, hides_dot_files: !files.dot_files, options, shared }
+        Site { cache, lister, shared, errors, hides_dot_files: !files.dot_files, rules, options }
     }
 
     /// The answer to a request, for which the `pending` jobs were done.

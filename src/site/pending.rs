@@ -32,12 +32,12 @@ pub(crate) enum Job {
     Read(Arc<File>, Range<u64>),
     /// Makes the digest of a file with this metadata.
     Digest(Arc<File>, Metadata),
-    /// Reads the rules of the site, if they have changed.
-    LoadRules(Arc<SharedRules>),
     /// Lists a folder.
     List(List),
     /// Looks at the characters of a text with this metadata.
     Characters(Arc<File>, Metadata),
+    /// Reads the rules of the site, if they have changed.
+    LoadRules(Arc<SharedRules>),
     /// Lets time pass, until a further change of a file must bear another time.
     Settle(Duration),
 }
@@ -67,11 +67,11 @@ impl Job {
             Job::Digest(file, metadata) => {
                 return Outcome::Digest(entity_tag::digest_of_file(file, metadata).ok());
             }
-            Job::LoadRules(rules) => rules.load(),
             Job::List(list) => return Outcome::Listed(list.run()),
             Job::Characters(file, metadata) => {
                 return Outcome::Characters(characters::of_file(file, metadata).ok());
             }
+            Job::LoadRules(rules) => rules.load(),
             Job::Settle(time) => thread::sleep(*time),
         }
         Outcome::Done
@@ -146,17 +146,17 @@ impl Pending {
         self.0.iter().filter(|(job, _)| matches!(**job, Job::Digest(..))).count()
     }
 
-    /// Whether the rules were looked at.
-    pub(super) fn has_loaded_rules(&self) -> bool {
-        self.0.iter().any(|(job, _)| matches!(**job, Job::LoadRules(_)))
-    }
-
     /// The listing that was made.
     pub(super) fn listed(&self) -> Option<&Result<Listed, Refusal>> {
         self.0.iter().find_map(|(_, outcome)| match outcome {
             Outcome::Listed(listed) => Some(listed),
             _ => None,
         })
+    }
+
+    /// Whether the rules were looked at.
+    pub(super) fn has_loaded_rules(&self) -> bool {
+        self.0.iter().any(|(job, _)| matches!(**job, Job::LoadRules(_)))
     }
 
     /// Whether time was let pass.

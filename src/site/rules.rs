@@ -23,7 +23,7 @@ use crate::http::target::Path;
 use crate::rules::headers::{self, Headers};
 use crate::rules::redirects::{self, Asked, Match, Redirects};
 use crate::rules::{Finding, MAX_BYTES, Reading};
-use crate::sys::file::{self, Metadata};
+use crate::sys::file::{self, Kind, Metadata};
 
 /// The time between two looks at the files.
 const LOOK: Duration = Duration::from_secs(1);
@@ -144,6 +144,7 @@ impl SharedRules {
     /// Reads what has changed, and waits for the disk.
     pub(super) fn load(&self) {
         let _one_at_a_time = lock(&self.loading);
+        let begun = Instant::now();
         let before = Arc::clone(&lock(&self.current));
         let [headers, redirects] = &self.names;
         let headers = self.load_file(headers::FILE, headers, &before.headers, Headers::parse);
@@ -155,7 +156,7 @@ impl SharedRules {
             *lock(&self.current) = Arc::new(rules);
             self.version.fetch_add(1, Ordering::Release);
         }
-        self.note_look(Instant::now());
+        self.note_look(begun);
     }
 
     /// Reads a file anew; `None` when it has not changed.
@@ -188,7 +189,7 @@ impl SharedRules {
                 }
             }
             Err(Refusal::Absent) => {
-                after.is_settled = seen.is_err();
+                after.is_settled = !seen.is_ok_and(|metadata| metadata.kind == Kind::Regular);
                 (after.parsed, after.digest) = (Arc::new(parse(b"", self.reading).0), None);
             }
             Err(refusal) => {

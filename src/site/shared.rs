@@ -1,5 +1,4 @@
-//! What the workers share of a site: media types, rules, bodies with the same bytes, and what is known of
-//! large files.
+//! What the workers share of a site: media types, rules, bodies with the same bytes, and what is known of large files.
 //!
 //! It is asked when a file is read, never when it is served.
 
@@ -26,11 +25,11 @@ pub(crate) struct Shared {
     /// The media types.
     pub(super) types: Types,
     bodies: Mutex<Bodies>,
-    rules: Option<Arc<SharedRules>>,
     /// The digests of large files.
     pub(super) digests: OfFiles<Digest>,
     /// The characters of large texts.
     pub(super) characters: OfFiles<Characters>,
+    rules: Option<Arc<SharedRules>>,
 }
 
 impl fmt::Debug for Shared {
@@ -72,12 +71,12 @@ struct Bodies {
 }
 
 impl Shared {
-    /// Nothing but media types and rules, if there are to be any.
+    /// Media types and rules, and nothing of files yet.
     pub(crate) fn new(types: Types, rules: Option<SharedRules>) -> Shared {
         Shared { types, rules: rules.map(Arc::new), ..Shared::default() }
     }
 
-    /// The rules; `None` where they are off.
+    /// The rules, unless they are off.
     pub(super) fn rules(&self) -> Option<Arc<SharedRules>> {
         self.rules.clone()
     }

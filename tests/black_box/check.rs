@@ -184,7 +184,7 @@ fn a_folder_that_is_missing_and_rules_that_cannot_be_read() {
 fn the_environment_says_what_the_command_line_does_not() {
     let site = Site::new();
     site.write("_redirects", "/a /second.txt 404\n");
-    for (rules, code) in [("netlify", 0), ("cloudflare", 1)] {
+    for (rules, code) in [("netlify", 0), ("cloudflare", 1), ("", 0)] {
         let mut command = httpd();
         command.arg("check").env("HTTPD_DOCUMENT_ROOT", site.root()).env("HTTPD_RULES", rules);
         assert_eq!(run(command).0, code, "{rules}");
