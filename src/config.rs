@@ -29,22 +29,22 @@ pub struct Config {
     /// The work other than serving.
     #[command(subcommand)]
     pub command: Option<Command>,
-    /// Where clients connect.
+    /// Address that clients connect to.
     #[command(flatten)]
     pub listen: Listen,
-    /// Which files are served, and how.
+    /// Files that are served, and the ways to serve them.
     #[command(flatten)]
     pub files: Files,
-    /// How many threads and connections there are.
+    /// Numbers of threads and connections.
     #[command(flatten)]
     pub limits: Limits,
-    /// How long things may take.
+    /// Limits of time and rate.
     #[command(flatten)]
     pub timeouts: Timeouts,
-    /// Where the log goes.
+    /// Target of the log.
     #[command(flatten)]
     pub log: Log,
-    /// Which rights the process keeps.
+    /// Rights that the process keeps.
     #[command(flatten)]
     pub privileges: Privileges,
     /// Environment variables that were passed over, as `NAME=value`.
@@ -119,7 +119,7 @@ pub enum Format {
     Json,
 }
 
-/// Where clients connect.
+/// Address that clients connect to.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Listening")]
 pub struct Listen {
@@ -141,7 +141,7 @@ pub struct Listen {
     pub reuse_port: bool,
 }
 
-/// Which files are served, and how.
+/// Files that are served, and the ways to serve them.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Files")]
 pub struct Files {
@@ -158,6 +158,19 @@ pub struct Files {
     #[arg(long, env = "HTTPD_NO_PRECOMPRESSED", value_parser = clap::builder::FalseyValueParser::new())]
     pub no_precompressed: bool,
 
+    /// A field of every response; it may be given several times
+    #[arg(long, env = "HTTPD_HEADER", value_name = "NAME: VALUE", value_delimiter = '\n', value_parser = header)]
+    pub header: Vec<Header>,
+
+    /// Let scripts of any origin read the responses, or those of the origins in this list [default value: *]
+    #[arg(long, env = "HTTPD_CORS", value_name = "ORIGIN,...", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "*", value_parser = cors)]
+    pub cors: Option<Cors>,
+
+    /// Cache files whose path matches this glob for a year; it may be given several times
+    #[arg(long, env = "HTTPD_IMMUTABLE", value_name = "GLOB", value_delimiter = '\n')]
+    pub immutable: Vec<String>,
+
     /// Names that answer for a folder, tried in this order
     #[arg(
         long,
@@ -168,6 +181,10 @@ pub struct Files {
     )]
     #[arg(value_parser = file_name)]
     pub index: Vec<String>,
+
+    /// Answer navigations to missing paths with this file of the folder, as single-page applications need it
+    #[arg(long, env = "HTTPD_FALLBACK", value_name = "FILE", value_parser = path_beneath)]
+    pub fallback: Option<String>,
 
     /// Answer /about with about.html, and redirect /about.html to it
     #[arg(long, env = "HTTPD_CLEAN_URLS", value_parser = clap::builder::FalseyValueParser::new())]
@@ -195,7 +212,7 @@ pub struct Files {
     pub cache_size: u32,
 }
 
-/// Whether the files of rules are obeyed, and what they mean.
+/// The meaning of the files of rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum RuleFiles {
     /// As Netlify reads them
@@ -217,7 +234,40 @@ impl RuleFiles {
     }
 }
 
-/// How many threads and connections there are.
+impl Files {
+    /// The Cache-Control value of found files: that of `--header`, or of its own flag.
+    pub(crate) fn found_cache_control(&self) -> &str {
+        let header = self.header.iter().rfind(|header| header.is("Cache-Control"));
+        header.map_or(&self.cache_control, |header| &header.value)
+    }
+}
+
+/// A field that the operator sets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// Its name, a token.
+    pub name: String,
+    /// Its value, without whitespace around it.
+    pub value: String,
+}
+
+impl Header {
+    /// Whether it has this name, in any case.
+    pub fn is(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name)
+    }
+}
+
+/// The origins whose scripts may read responses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cors {
+    /// All.
+    Any,
+    /// These, compared byte by byte.
+    Origins(Vec<String>),
+}
+
+/// Numbers of threads and connections.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Limits")]
 pub struct Limits {
@@ -237,7 +287,7 @@ pub struct Limits {
     pub max_connections_per_ip: u32,
 }
 
-/// How long things may take.
+/// Limits of time and rate.
 #[derive(Args, Clone, Copy, Debug)]
 #[command(next_help_heading = "Timeouts")]
 pub struct Timeouts {
@@ -265,7 +315,7 @@ pub struct Timeouts {
     pub grace: Duration,
 }
 
-/// Where the log goes.
+/// Target of the log.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Log")]
 pub struct Log {
@@ -274,7 +324,7 @@ pub struct Log {
     pub file: Option<PathBuf>,
 }
 
-/// Which rights the process keeps.
+/// Rights that the process keeps.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Rights")]
 pub struct Privileges {
@@ -305,6 +355,47 @@ fn seconds(text: &str) -> Result<Duration, String> {
 }
 
 /// The name of a file in some folder.
+fn header(text: &str) -> Result<Header, String> {
+    let (name, value) = text.split_once(':').ok_or("not a name, a colon and a value")?;
+    let value = value.trim_matches([' ', '\t']);
+    if !crate::http::field::is_token(name.as_bytes()) {
+        return Err("the name is no token".into());
+    }
+    field_value(value)?;
+    let is_ours = ["Content-Encoding", "Content-Type"].iter().any(|ours| ours.eq_ignore_ascii_case(name));
+    if is_ours || crate::rules::headers::is_reserved(name) {
+        return Err(format!("{name} is a field that the server alone sets"));
+    }
+    Ok(Header { name: name.into(), value: value.into() })
+}
+
+/// `*`, or a list of origins.
+fn cors(text: &str) -> Result<Cors, String> {
+    if text == "*" {
+        return Ok(Cors::Any);
+    }
+    let origins: Vec<String> = text.split(',').map(|origin| origin.trim().to_owned()).collect();
+    let is_origin = |origin: &String| {
+        let (scheme, host) = origin.split_once("://").unwrap_or_default();
+        origin == "null" || !scheme.is_empty() && crate::http::authority::is_valid(host.as_bytes())
+    };
+    match origins.iter().find(|origin| !is_origin(origin)) {
+        Some(wrong) => Err(format!("{wrong:?} is no origin, such as https://example.org")),
+        None => Ok(Cors::Origins(origins)),
+    }
+}
+
+/// The name of a file beneath the root.
+fn path_beneath(text: &str) -> Result<String, String> {
+    let path = text.trim_start_matches('/');
+    if path.is_empty() || path.ends_with('/') || path.split('/').any(|name| matches!(name, "" | "." | "..")) {
+        Err("not the name of a file beneath the folder".into())
+    } else {
+        Ok(path.into())
+    }
+}
+
+/// The name of a file in some folder.
 fn file_name(text: &str) -> Result<String, String> {
     if matches!(text, "" | "." | "..") || text.contains(['/', '\0']) {
         Err("not the name of a file".into())
@@ -313,7 +404,7 @@ fn file_name(text: &str) -> Result<String, String> {
     }
 }
 
-/// What may stand in a field value.
+/// A field value (RFC 9110 section 5.5), not empty.
 fn field_value(text: &str) -> Result<String, String> {
     if !text.is_empty() && crate::http::field::is_value(text.as_bytes()) {
         Ok(text.into())

@@ -25,6 +25,18 @@ pub struct Target<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Path<'a>(Cow<'a, [u8]>);
 
+impl<'a> Path<'a> {
+    /// The path of a name beneath the root: without empty segments, dot segments and NUL.
+    pub(crate) fn from_name(name: &'a [u8]) -> Path<'a> {
+        Path(Cow::Borrowed(name))
+    }
+
+    /// The same path with bytes of its own.
+    pub(crate) fn into_owned(self) -> Path<'static> {
+        Path(Cow::Owned(self.0.into_owned()))
+    }
+}
+
 impl Path<'_> {
     /// The bytes: any but NUL.
     pub fn as_bytes(&self) -> &[u8] {

@@ -1,6 +1,6 @@
 //! `_headers` and `_redirects`: the text of the two files -> rules, and a path -> the rules that answer for it.
 //!
-//! Two hosts read these files, and not in the same way: a [`Reading`] is one row of a table, [`Syntax`], that one
+//! Two hosts read these files, and not in the same way: a [`Reading`] is one row of a table, `Syntax`, that one
 //! parser obeys. Pure: bytes and values come in, values go out. A line that cannot be obeyed is skipped with a
 //! [`Finding`]; the other lines hold.
 //!
