@@ -111,6 +111,17 @@ fn redirects_that_lead_nowhere_or_in_a_circle() {
 }
 
 #[test]
+fn a_destination_that_a_flag_would_find() {
+    let site = Site::new();
+    site.write("about.html", "x");
+    site.write("_redirects", "/a /about 301\n/b /about 200\n");
+    let (code, lines, _) = check(&site, &[]);
+    let wanted =
+        |line: &String| line.contains(": warning: its destination /about is missing, unless --clean-urls");
+    assert_eq!((code, lines.iter().filter(|line| wanted(line)).count()), (0, 2), "{lines:#?}");
+}
+
+#[test]
 fn rules_that_can_never_match() {
     for (text, reading, shadowed) in [
         ("/* /index.html 200\n/a /second.txt 301\n", "netlify", &[(2, 1)][..]),

@@ -33,8 +33,8 @@ pub(super) fn check(bytes: &[u8], reading: Reading, tree: &Tree, report: &mut Re
         } else if let Some(file) = rule_beneath_file(rule, tree) {
             warn(format!("it can never match: {file} is there, and wins over a rule without `!`"));
         }
-        if let Some(message) = rules.lead(rule, tree) {
-            report.add_line(FILE, rule.line(), Severity::Error, message);
+        if let Some((severity, message)) = rules.lead(rule, tree) {
+            report.add_line(FILE, rule.line(), severity, message);
         }
     }
     for (line, message) in differences(&rules, &in_other, &of_other, reading, tree) {
@@ -69,12 +69,11 @@ impl<'a> Rules<'a> {
     }
 
     /// The reason why the place that a rule leads to is none.
-    fn lead(&self, rule: &Redirect, tree: &Tree) -> Option<String> {
+    fn lead(&self, rule: &Redirect, tree: &Tree) -> Option<(Severity, String)> {
         if !is_redirect(rule.status()) {
             let target = rule.fixed_target()?;
             let path = Target::parse(target.split(|&byte| byte == b'#').next()?).ok()?.path;
-            return (!tree.answers(path.as_bytes()))
-                .then(|| format!("its destination {} is missing", shown(path.as_bytes())));
+            return (!tree.answers(path.as_bytes())).then(|| missing(path.as_bytes(), tree));
         }
         let example = rule.examples().pop()?;
         let first = rule.matches(&example.asked()).filter(|found| !found.is_redirect_to(&example.asked()))?;
@@ -82,7 +81,13 @@ impl<'a> Rules<'a> {
     }
 
     /// Follows redirects within the site. The last place may be missing where it depends on the request.
-    fn follow(&self, first: Match, host: Option<&[u8]>, is_fixed: bool, tree: &Tree) -> Option<String> {
+    fn follow(
+        &self,
+        first: Match,
+        host: Option<&[u8]>,
+        is_fixed: bool,
+        tree: &Tree,
+    ) -> Option<(Severity, String)> {
         let mut seen: Vec<Vec<u8>> = Vec::new();
         let mut next = Some(first);
         while let Some(found) = next {
@@ -93,10 +98,10 @@ impl<'a> Rules<'a> {
             let target = Target::parse(&place).ok()?;
             let shown_place = String::from_utf8_lossy(&place).into_owned();
             if seen.contains(&place) {
-                return Some(format!("it leads in a circle, through {shown_place}"));
+                return Some((Severity::Error, format!("it leads in a circle, through {shown_place}")));
             }
             if seen.len() == MAX_STEPS {
-                return Some(format!("it takes more than {MAX_STEPS} redirects"));
+                return Some((Severity::Error, format!("it takes more than {MAX_STEPS} redirects")));
             }
             seen.push(place.clone());
             let asked = Asked { path: target.path.as_bytes(), query: target.query, host };
@@ -108,13 +113,22 @@ impl<'a> Rules<'a> {
                 None => first_of(false),
             };
             match rule {
-                None if is_fixed => return Some(format!("its destination {shown_place} is missing")),
+                None if is_fixed => return Some(missing(asked.path, tree)),
                 None => return None,
                 Some(rule) if !is_redirect(rule.status) => return None,
                 Some(rule) => next = Some(rule),
             }
         }
         None
+    }
+}
+
+/// The finding about a destination that is missing.
+fn missing(path: &[u8], tree: &Tree) -> (Severity, String) {
+    let message = format!("its destination {} is missing", shown(path));
+    match tree.answers(&[path, b".html"].concat()) {
+        true => (Severity::Warning, format!("{message}, unless --clean-urls finds {}.html", shown(path))),
+        false => (Severity::Error, message),
     }
 }
 
