@@ -21,7 +21,7 @@ use otuserver::rules::redirects::{Asked, Redirects};
 use otuserver::rules::{MAX_EXPANDED, Reading};
 
 /// A file whose type is text.
-pub(crate) fn charset(bytes: &[u8]) {
+pub fn charset(bytes: &[u8]) {
     let length = bytes.len() as u64;
     let whole = Characters::of(bytes, length);
     let is_utf8 = std::str::from_utf8(bytes).is_ok() && !bytes.contains(&0);
@@ -36,7 +36,7 @@ pub(crate) fn charset(bytes: &[u8]) {
 }
 
 /// The bytes of a connection: a head and the bytes after it.
-pub(crate) fn head(bytes: &[u8]) {
+pub fn head(bytes: &[u8]) {
     let whole = seen(bytes, std::iter::once(bytes.len()));
     assert_eq!(seen(bytes, 0..=bytes.len()), whole, "cut at every byte");
     let Ok(Some(Seen { length, method, target, minor, .. })) = whole else { return };
@@ -58,7 +58,7 @@ pub(crate) fn head(bytes: &[u8]) {
 }
 
 /// A request target.
-pub(crate) fn target(bytes: &[u8]) {
+pub fn target(bytes: &[u8]) {
     let _ = Target::parse(bytes);
     // A target that the parser takes must lead to a clean path, or to a refusal.
     let head = [b"GET ", bytes, b" HTTP/1.1\r\nHost: a\r\n\r\n"].concat();
@@ -88,7 +88,7 @@ pub(crate) fn target(bytes: &[u8]) {
 }
 
 /// The value of Host, which may also be the authority of a target.
-pub(crate) fn host(bytes: &[u8]) {
+pub fn host(bytes: &[u8]) {
     if !field::is_value(bytes) {
         return;
     }
@@ -112,7 +112,7 @@ pub(crate) fn host(bytes: &[u8]) {
 }
 
 /// A chunked body and the bytes after it.
-pub(crate) fn body(bytes: &[u8]) {
+pub fn body(bytes: &[u8]) {
     let skipper = |allowance| Skipper::new(Body::Chunked, allowance).expect("no length is known beforehand");
     let whole = skipped(skipper(u64::MAX), std::iter::once(bytes));
     assert_eq!(skipped(skipper(u64::MAX), bytes.chunks(1)), whole, "cut at every byte");
@@ -124,7 +124,7 @@ pub(crate) fn body(bytes: &[u8]) {
 }
 
 /// The value of Range (and, after a line end, further fields).
-pub(crate) fn range(bytes: &[u8]) {
+pub fn range(bytes: &[u8]) {
     for method in ["GET", "HEAD"] {
         let head = [method.as_bytes(), b" / HTTP/1.1\r\nHost: a\r\nRange: ", bytes, b"\r\n\r\n"].concat();
         with_request(&head, |request| {
@@ -155,7 +155,7 @@ pub(crate) fn range(bytes: &[u8]) {
 }
 
 /// The lines of Accept-Encoding.
-pub(crate) fn accept_encoding(bytes: &[u8]) {
+pub fn accept_encoding(bytes: &[u8]) {
     let lines: Vec<_> = bytes.split(|&byte| byte == b'\n').map(field::trim).collect();
     if !lines.iter().all(|line| field::is_value(line)) {
         return;
@@ -188,7 +188,7 @@ pub(crate) fn accept_encoding(bytes: &[u8]) {
 }
 
 /// A date.
-pub(crate) fn date(bytes: &[u8]) {
+pub fn date(bytes: &[u8]) {
     let Some(seconds) = date::parse(bytes) else { return };
     // The form that is sent begins with 1970; a leap second may lie one beyond its last.
     if let Ok(seconds @ ..=253_402_300_799) = u64::try_from(seconds) {
@@ -199,7 +199,7 @@ pub(crate) fn date(bytes: &[u8]) {
 }
 
 /// Lines of fields, as the ones that make a request conditional.
-pub(crate) fn conditional(bytes: &[u8]) {
+pub fn conditional(bytes: &[u8]) {
     for tag in validators::list(bytes) {
         let text = [if tag.weak { &b"W/\""[..] } else { b"\"" }, tag.opaque, b"\""].concat();
         assert_eq!(EntityTag::parse(&text), Some(tag));
@@ -227,7 +227,7 @@ pub(crate) fn conditional(bytes: &[u8]) {
 }
 
 /// A request target in the first line, and `_redirects` in the others.
-pub(crate) fn redirects(bytes: &[u8]) {
+pub fn redirects(bytes: &[u8]) {
     let (first, file) = split_line(bytes);
     let Ok(target) = Target::parse(first).or_else(|_| Target::parse(b"/")) else { return };
     for reading in [Reading::Netlify, Reading::Cloudflare] {
@@ -276,7 +276,7 @@ fn assert_is_location(to: &[u8], file: &[u8]) {
 }
 
 /// A request target in the first line, and `_headers` in the others.
-pub(crate) fn headers(bytes: &[u8]) {
+pub fn headers(bytes: &[u8]) {
     let (first, file) = split_line(bytes);
     let target = Target::parse(first);
     let path = target.as_ref().map_or(&b""[..], |target| target.path.as_bytes());
@@ -299,7 +299,7 @@ pub(crate) fn headers(bytes: &[u8]) {
 }
 
 /// A pattern in the first line, and a path in the second: Cloudflare's patterns beside a matcher that tries everything.
-pub(crate) fn pattern(bytes: &[u8]) {
+pub fn pattern(bytes: &[u8]) {
     let (from, rest) = split_line(bytes);
     let (path, _) = split_line(rest);
     let is_plain = |text: &[u8]| text.iter().all(|byte| byte.is_ascii_lowercase() || b"-/:*".contains(byte));
