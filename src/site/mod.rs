@@ -291,7 +291,10 @@ impl Site {
             };
             place = next;
         }
-        Err(Stop::Refused(Status::NotFound))
+        match rule.status {
+            Status::Ok | Status::NotFound => Err(Stop::Refused(Status::NotFound)),
+            status => Ok(self.page(status)),
+        }
     }
 }
 

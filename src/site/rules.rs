@@ -10,13 +10,12 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use super::entity_tag::{self, Digest};
-use super::freshness;
 use super::names::{Names, NeedsDisk};
 use super::now::Now;
-use super::one_state::READINGS;
+use super::one_state::{self, InOneState};
 use super::pending::{Job, Pending};
 use super::resolve::{Refusal, Root};
 use crate::http::encoding::SIDECARS;
@@ -24,10 +23,11 @@ use crate::http::target::Path;
 use crate::rules::headers::{self, Headers};
 use crate::rules::redirects::{self, Asked, Match, Redirects};
 use crate::rules::{Finding, MAX_BYTES, Reading};
-use crate::sys::file::{self, Metadata};
+use crate::sys::file::{self, Kind, Metadata};
 
-/// The time between two looks at the files.
-const LOOK: Duration = Duration::from_secs(1);
+/// The time between two looks at the files: a little less than the second within which a change is obeyed, because
+/// reading takes time, too.
+const LOOK: Duration = Duration::from_millis(900);
 /// Findings of one version of a file that are logged; `httpd check` shows them all.
 const LOGGED: usize = 100;
 
@@ -173,8 +173,7 @@ impl SharedRules {
             is_settled: true,
         };
         match self.read(name) {
-            Ok((bytes, metadata)) => {
-                let is_settled = freshness::settling_time(&metadata, SystemTime::now()).is_zero();
+            Ok(InOneState { metadata, value: bytes, is_settled }) => {
                 after.is_settled = is_settled && seen == Ok(metadata);
                 let digest = entity_tag::digest_of_bytes(&bytes);
                 if before.digest != Some(digest) {
@@ -184,7 +183,7 @@ impl SharedRules {
                 }
             }
             Err(Refusal::Absent) => {
-                after.is_settled = seen.is_err();
+                after.is_settled = !seen.is_ok_and(|metadata| metadata.kind == Kind::Regular);
                 (after.parsed, after.digest) = (Arc::new(parse(b"", self.reading).0), None);
             }
             Err(refusal) => {
@@ -198,18 +197,10 @@ impl SharedRules {
         Some(after)
     }
 
-    /// The first bytes of a file, one more than are obeyed, and the state of the file that they are of.
-    fn read(&self, name: &str) -> Result<(Vec<u8>, Metadata), Refusal> {
-        let (file, mut before) = self.root.open_file(name.as_bytes(), "")?;
-        for _ in 0..READINGS {
-            let bytes = read_start(&file, MAX_BYTES + 1)?;
-            let after = file::metadata(&file)?;
-            if after == before {
-                return Ok((bytes, after));
-            }
-            before = after;
-        }
-        Err(Refusal::Unavailable)
+    /// The first bytes of a file: one more than are obeyed.
+    fn read(&self, name: &str) -> Result<InOneState<Vec<u8>>, Refusal> {
+        let (file, metadata) = self.root.open_file(name.as_bytes(), "")?;
+        Ok(one_state::read(&file, &metadata, |file| read_start(file, MAX_BYTES + 1))?)
     }
 }
 
@@ -277,7 +268,7 @@ fn read_start(file: &File, most: usize) -> io::Result<Vec<u8>> {
 }
 
 fn warn(name: &str, findings: &[Finding]) {
-    for Finding { line, message } in findings.iter().take(LOGGED) {
+    for Finding { line, message, .. } in findings.iter().take(LOGGED) {
         log::warn!("{name}:{line}: {message}");
     }
     if let Some(more @ 1..) = findings.len().checked_sub(LOGGED) {
