@@ -4,8 +4,6 @@
 //! anywhere, spelled in another case, joined to one line, the answer is the same. The properties of
 //! well-formed input, beside a naive twin, are in `tests/properties.rs`.
 
-#![allow(unreachable_pub, reason = "a crate of its own here, a module of the tests there")]
-
 #[path = "listing.rs"]
 mod listing;
 
@@ -21,6 +19,9 @@ use otuserver::http::target::{self, Target};
 use otuserver::http::validators::{self, EntityTag, Validators};
 use otuserver::http1::framing::{Body, FramingError, Skipped, Skipper};
 use otuserver::http1::parser::{ParseError, Parser};
+use otuserver::rules::headers::{self, Headers};
+use otuserver::rules::redirects::{Asked, Redirects};
+use otuserver::rules::{MAX_EXPANDED, Reading};
 
 /// A file whose type is text.
 pub fn charset(bytes: &[u8]) {
@@ -245,6 +246,165 @@ pub fn listing(bytes: &[u8]) {
     let names: Vec<Vec<u8>> =
         lines.filter(|line| is_name(&line.strip_suffix(b"/").unwrap_or(line))).collect();
     listing::check(&path, &names);
+}
+
+/// A request target in the first line, and `_redirects` in the others.
+pub fn redirects(bytes: &[u8]) {
+    let (first, file) = split_line(bytes);
+    let Ok(target) = Target::parse(first).or_else(|_| Target::parse(b"/")) else { return };
+    for reading in [Reading::Netlify, Reading::Cloudflare] {
+        let (redirects, findings) = Redirects::parse(file, reading);
+        assert!(
+            findings.is_sorted_by_key(|finding| finding.line)
+                && findings.iter().all(|finding| finding.line > 0)
+        );
+        assert!(
+            redirects.rules().iter().all(|rule| findings.iter().all(|finding| finding.line != rule.line()))
+        );
+        let asked = Asked { path: target.path.as_bytes(), query: target.query, host: Some(b"example.com") };
+        for rule in redirects.rules() {
+            for example in rule.examples() {
+                assert!(rule.matches_path(example.asked().path), "{:?}", example.asked());
+                if let Some(found) = rule.matches(&example.asked()) {
+                    assert_is_location(&found.to, file);
+                }
+            }
+        }
+        for forced in [false, true] {
+            for found in redirects.matches(asked, forced) {
+                assert_is_location(&found.to, file);
+                let rule = redirects.rules().iter().find(|rule| rule.line() == found.line).expect("its rule");
+                assert_eq!((rule.is_forced(), rule.matches(&asked)), (forced, Some(found)));
+            }
+        }
+        // None is left out.
+        let of_rules = redirects.rules().iter().filter(|rule| rule.matches(&asked).is_some()).count();
+        assert_eq!(redirects.matches(asked, false).chain(redirects.matches(asked, true)).count(), of_rules);
+    }
+}
+
+/// A destination is what `Location` may hold, and names no host that the file does not.
+fn assert_is_location(to: &[u8], file: &[u8]) {
+    let text = String::from_utf8_lossy(to);
+    assert!(to.len() <= MAX_EXPANDED && to.iter().all(u8::is_ascii_graphic), "{text}");
+    assert!(!to.iter().any(|byte| b"\"<>\\^`{|}".contains(byte)), "{text}");
+    if to.starts_with(b"/") {
+        assert!(!to.starts_with(b"//"), "{text}");
+    } else {
+        let authority = text.split(['/', '?', '#']).nth(2).expect("an authority");
+        let origin = &text[..text.find("://").expect("a scheme") + 3 + authority.len()];
+        assert!(!authority.is_empty() && String::from_utf8_lossy(file).contains(origin), "{text}");
+    }
+}
+
+/// A request target in the first line, and `_headers` in the others.
+pub fn headers(bytes: &[u8]) {
+    let (first, file) = split_line(bytes);
+    let target = Target::parse(first);
+    let path = target.as_ref().map_or(&b""[..], |target| target.path.as_bytes());
+    for reading in [Reading::Netlify, Reading::Cloudflare] {
+        let (headers, findings) = Headers::parse(file, reading);
+        assert!(findings.is_sorted_by_key(|finding| finding.line));
+        let changes = headers.changes(path);
+        for (index, change) in changes.iter().enumerate() {
+            let is_name = !change.name.is_empty() && change.name.bytes().all(field::is_token_byte);
+            assert!(is_name && !headers::is_reserved(&change.name), "{}", change.name);
+            let is_same = |other: &headers::Change| other.name.eq_ignore_ascii_case(&change.name);
+            assert!(!changes[..index].iter().any(is_same), "{} comes twice", change.name);
+            for value in &change.values {
+                assert!(!value.is_empty() && field::is_value(value) && !value.contains(&b'\t'), "{value:?}");
+                assert_eq!(field::trim(value), value.as_slice());
+            }
+        }
+        assert!(headers.matching(path).count() <= headers.blocks().len());
+    }
+}
+
+/// A pattern in the first line, and a path in the second: Cloudflare's patterns beside a matcher that tries everything.
+pub fn pattern(bytes: &[u8]) {
+    let (from, rest) = split_line(bytes);
+    let (path, _) = split_line(rest);
+    let is_plain = |text: &[u8]| text.iter().all(|byte| byte.is_ascii_lowercase() || b"-/:*".contains(byte));
+    let is_path =
+        !path.starts_with(b"/") && !path.contains(&b':') && !path.windows(2).any(|pair| pair == b"//");
+    if !is_plain(from) || !is_plain(path) || !is_path || from.len() > 40 || path.len() > 20 {
+        return;
+    }
+    let Some((pieces, names)) = naive_pieces(from) else { return };
+    let fields: Vec<_> = names.iter().map(|name| format!(":{name}")).collect();
+    let line = format!("{} /x?{} 301", String::from_utf8_lossy(from), fields.join("&"));
+    let (redirects, _) = Redirects::parse(line.as_bytes(), Reading::Cloudflare);
+    let [rule] = redirects.rules() else { return };
+    let asked = Asked { path, query: None, host: None };
+    let found = rule.matches(&asked).map(|found| String::from_utf8_lossy(&found.to).into_owned());
+    let mut values = vec![String::new(); pieces.len()];
+    let matches = naive_match(&pieces, path, &mut values);
+    let values: Vec<_> =
+        pieces.iter().zip(values).filter(|(piece, _)| !matches!(piece, Piece::Text(_))).collect();
+    let values: Vec<_> = values.into_iter().map(|(_, value)| value.replace('*', "%2A")).collect();
+    let expected = matches.then(|| format!("/x?{}", values.join("&")));
+    assert_eq!(found, expected, "{line} of {}", String::from_utf8_lossy(path));
+}
+
+enum Piece {
+    Text(Vec<u8>),
+    Name,
+    Star,
+}
+
+/// The pieces of a pattern without its leading slash and with single ones, and the names in it.
+fn naive_pieces(from: &[u8]) -> Option<(Vec<Piece>, Vec<String>)> {
+    let mut rest = String::from_utf8(from.strip_prefix(b"/")?.to_vec()).ok()?;
+    while rest.contains("//") {
+        rest = rest.replace("//", "/");
+    }
+    let rest = rest.trim_start_matches('/').as_bytes();
+    let (mut pieces, mut names, mut index) = (Vec::new(), Vec::new(), 0);
+    while index < rest.len() {
+        let letters = rest[index + 1..].iter().take_while(|byte| byte.is_ascii_lowercase()).count();
+        match rest[index] {
+            b'*' => {
+                pieces.push(Piece::Star);
+                names.push("splat".into());
+            }
+            b':' if letters > 0 => {
+                pieces.push(Piece::Name);
+                names.push(String::from_utf8_lossy(&rest[index + 1..index + 1 + letters]).into_owned());
+                index += letters;
+            }
+            byte => pieces.push(Piece::Text(vec![byte])),
+        }
+        index += 1;
+    }
+    // A name that begins another one would be taken for it in the destination.
+    let is_apart = names.iter().enumerate().all(|(index, name)| {
+        names.iter().enumerate().all(|(other, longer)| other == index || !longer.starts_with(name.as_str()))
+    });
+    is_apart.then_some((pieces, names))
+}
+
+/// Tries everything, the longest first.
+fn naive_match(pieces: &[Piece], path: &[u8], values: &mut [String]) -> bool {
+    let Some((first, pieces)) = pieces.split_first() else { return path.is_empty() };
+    if let Piece::Text(text) = first {
+        return path
+            .strip_prefix(text.as_slice())
+            .is_some_and(|rest| naive_match(pieces, rest, &mut values[1..]));
+    }
+    let segment = path.iter().position(|&byte| byte == b'/').unwrap_or(path.len());
+    let lengths = if matches!(first, Piece::Star) { 0..=path.len() } else { 1..=segment };
+    lengths.rev().any(|length| {
+        values[0] = String::from_utf8_lossy(&path[..length]).into_owned();
+        naive_match(pieces, &path[length..], &mut values[1..])
+    })
+}
+
+/// The first line, and the others.
+fn split_line(bytes: &[u8]) -> (&[u8], &[u8]) {
+    match bytes.iter().position(|&byte| byte == b'\n') {
+        Some(end) => (&bytes[..end], &bytes[end + 1..]),
+        None => (bytes, b""),
+    }
 }
 
 fn validators(last_modified: u64) -> Validators<'static> {

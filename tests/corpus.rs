@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+// Public for the programs of fuzz/.
+#[allow(unreachable_pub)]
 #[path = "../fuzz/entry.rs"]
 mod entry;
 
@@ -37,5 +39,8 @@ targets! {
     date,
     conditional,
     listing,
+    redirects,
+    headers,
+    pattern,
     charset,
 }

@@ -77,7 +77,7 @@ pub(crate) enum Answer {
     /// The response.
     Ready(Response),
     /// A job that is to be done first.
-    Wait(Job),
+    Wait(Box<Job>),
 }
 
 /// A site: the files beneath a root, as one worker knows them.
@@ -292,7 +292,10 @@ impl Site {
             };
             place = next;
         }
-        Err(Stop::Refused(Status::NotFound))
+        match rule.status {
+            Status::Ok | Status::NotFound => Err(Stop::Refused(Status::NotFound)),
+            status => Ok(self.page(status)),
+        }
     }
 }
 

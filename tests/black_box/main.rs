@@ -36,6 +36,7 @@ mod missing;
 mod redirect;
 
 // Fields and redirects that the operator sets.
+mod check;
 mod flag_fields;
 mod headers_rules;
 mod redirects;
