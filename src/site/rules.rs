@@ -19,7 +19,6 @@ use super::one_state::{self, InOneState};
 use super::pending::{Job, Pending};
 use super::resolve::{Refusal, Root};
 use crate::http::encoding::SIDECARS;
-use crate::http::target::Path;
 use crate::rules::headers::{self, Headers};
 use crate::rules::redirects::{self, Asked, Match, Redirects};
 use crate::rules::{Finding, MAX_BYTES, Reading};
@@ -31,9 +30,8 @@ const LOOK: Duration = Duration::from_millis(900);
 /// Findings of one version of a file that are logged; `httpd check` shows them all.
 const LOGGED: usize = 100;
 
-/// Whether a path names one of the files, or a coded form of one. They are never served.
-pub(super) fn is_rules_file(path: &Path) -> bool {
-    let name = path.as_bytes();
+/// Whether a path beneath the root names one of the files, or a coded form of one. They are never served.
+pub(super) fn is_rules_file(name: &[u8]) -> bool {
     let suffix = SIDECARS.iter().map(|coding| coding.suffix().as_bytes());
     let plain = suffix.into_iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name);
     [headers::FILE, redirects::FILE].iter().any(|file| file.as_bytes() == plain)
