@@ -38,9 +38,9 @@ targets! {
     accept_encoding,
     date,
     conditional,
-    listing,
     redirects,
     headers,
     pattern,
+    listing,
     charset,
 }
