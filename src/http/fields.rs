@@ -25,8 +25,8 @@ impl Fields {
     }
 
     /// Adds a field. The value is a field value of ours (RFC 9110 section 5.5): it holds no line end.
-    pub fn push(&mut self, name: &str, value: impl AsRef<[u8]>) {
-        for part in [name.as_bytes(), b": ", value.as_ref(), b"\r\n"] {
+    pub fn push(&mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
+        for part in [name.as_ref(), b": ", value.as_ref(), b"\r\n"] {
             self.0.extend_from_slice(part);
         }
     }
@@ -35,6 +35,11 @@ impl Fields {
     pub fn push_display(&mut self, name: &str, value: impl Display) {
         // Writing to memory cannot fail.
         let _ = write!(self.0, "{name}: {value}\r\n");
+    }
+
+    /// Adds the fields of lines that [`Fields::lines`] returned, or of a part of them that ends where a line does.
+    pub fn push_lines(&mut self, lines: &[u8]) {
+        self.0.extend_from_slice(lines);
     }
 
     /// The lines of HTTP/1.1 (RFC 9112 section 5), each with its line end.

@@ -69,6 +69,7 @@
 //! **Not supported**, since no file needs them: TRACE, CONNECT, Upgrade, trailers in replies, digests.
 
 mod authority;
+pub mod compressible;
 pub mod date;
 pub mod encoding;
 pub mod field;

@@ -34,6 +34,7 @@ use std::sync::Arc;
 
 use crate::config::Config;
 use crate::site::CacheShare;
+use crate::site::forms;
 use crate::site::resolve::Root;
 use crate::site::shared::Shared;
 use crate::sys::signal::Signals;
@@ -145,8 +146,9 @@ fn start_workers(
     let limits = Arc::new(descriptors.connection_limits(&config.limits));
     let workers = Arc::new(Workers::new(count).context(|| "cannot make the workers".into())?);
     let listener = Arc::new(listener);
-    let blocking = Blocking::default();
-    let shared = Arc::new(Shared::default());
+    let blocking = Blocking::new();
+    let shared = Arc::new(Shared::new(forms::share_of(cache_bytes)));
+    let cache_bytes = cache_bytes - forms::share_of(cache_bytes);
     let mut threads =
         WorkerThreads::new(Arc::clone(&workers)).context(|| "cannot make the workers".into())?;
     for index in 0..count {

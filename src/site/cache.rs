@@ -71,6 +71,12 @@ impl Cache {
         }
         Ok(resource)
     }
+
+    /// Weighs the resource of a path again, to which coded forms were added.
+    pub(super) fn weigh(&mut self, path: &Path) {
+        let (key, descriptor_bytes) = (path.as_bytes(), self.descriptor_bytes);
+        self.found.weigh(key, |entry| entry.resource.weight(descriptor_bytes) + key.len());
+    }
 }
 
 #[cfg(test)]
@@ -84,7 +90,7 @@ mod tests {
     fn cache(root: &std::path::Path) -> Cache {
         let config = Config::parse_from(["httpd"]);
         let share = CacheShare { bytes: 1024 * 1024, descriptors: 16 };
-        Cache::new(Root::new(root).unwrap(), &config.files, share, Arc::default())
+        Cache::new(Root::new(root).unwrap(), &config.files, share, Arc::new(Shared::new(0)))
     }
 
     /// What a path leads to; jobs are done at once.

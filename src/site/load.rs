@@ -1,5 +1,6 @@
 //! A path -> the resource that it leads to, and all that this rests on.
 
+use std::ffi::CStr;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -8,7 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::clock_cache::ClockCache;
-use super::entity_tag::{self, DIGESTED, READINGS};
+use super::compress::{self, Compressible};
+use super::entity_tag::{self, DIGESTED, Digest, READINGS};
+use super::forms::Original;
 use super::freshness::{self, Freshness, LONGEST_SETTLING, Neighbours, Watch};
 use super::names::{Names, NeedsDisk};
 use super::now::Now;
@@ -18,6 +21,7 @@ use super::residency::OpenFile;
 use super::resolve::{self, Refusal, Root};
 use super::resource::Resource;
 use super::shared::Shared;
+use super::sidecar::{VERIFIED, Verification};
 use crate::config::Files;
 use crate::http::encoding::{Coding, SIDECARS};
 use crate::http::status::Status;
@@ -73,6 +77,18 @@ struct Opened {
     coding: Coding,
     file: Arc<File>,
     metadata: Metadata,
+}
+
+/// A file that was read, or that is kept open, and the state in which it was.
+struct Loaded {
+    coding: Coding,
+    file: Arc<File>,
+    metadata: Metadata,
+    content: Content,
+    /// The entity tag without its quotes.
+    tag: String,
+    /// The digest of the bytes, if it is known.
+    digest: Option<Digest>,
 }
 
 /// An attempt to load: the worker's file system, the time, and the jobs that were done for the request.
@@ -132,26 +148,27 @@ impl Loader {
         let neighbours =
             if self.files.no_precompressed { None } else { Some(self.neighbours_of(name, attempt)?) };
         let (file, metadata) = names.open(&self.root, name, "", pending)??;
-        let mut opened = vec![Opened { coding: Coding::Identity, file, metadata }];
-        let mut watches = Vec::new();
+        let original = self.content(Opened { coding: Coding::Identity, file, metadata }, attempt)?;
+        let mut watches = vec![Watch { name: self.root.name(name, "")?, seen: Some(original.metadata) }];
         let mut is_certain = true;
+        let mut coded = Vec::new();
         for coding in SIDECARS.into_iter().filter(|_| !self.files.no_precompressed) {
-            match self.open_sidecar(name, coding, &metadata, &mut watches, attempt)? {
-                Ok(sidecar) => opened.extend(sidecar),
+            match self.load_sidecar(name, coding, &original, &mut watches, attempt)? {
+                Ok(sidecar) => coded.extend(sidecar),
                 Err(refusal) => is_certain &= refusal.is_lasting(),
             }
         }
-        let varies = opened.len() > 1;
-        let mut variants = Vec::with_capacity(opened.len());
-        for opened in opened {
-            let coding = opened.coding;
-            let (variant, metadata) = self.variant(opened, name, varies, attempt)?;
-            let name = self.root.name(name, coding.suffix())?;
-            watches.push(Watch { name, seen: Some(metadata) });
-            variants.push(variant);
-        }
-        let freshness = Freshness::new(watches, neighbours, is_certain, now);
-        Ok((Resource::File(variants), freshness))
+        let media_type = media_type::of(name);
+        let may_compress = !self.shared.forms().are_off()
+            && compress::applies(&self.files, name, media_type, original.metadata.size);
+        let varies = may_compress || !coded.is_empty();
+        let digest = original.digest.filter(|_| may_compress);
+        let bytes = digest.map(|digest| Original::new(&original.metadata, digest));
+        let mut file = self.variant(original, media_type, varies, now);
+        file.compressible = bytes.map(|bytes| Box::new(Compressible::new(bytes, self.shared.forms())));
+        let coded = coded.into_iter().map(|form| self.variant(form, media_type, varies, now));
+        let variants = [file].into_iter().chain(coded).collect();
+        Ok((Resource::File(variants), Freshness::new(watches, neighbours, is_certain, now)))
     }
 
     /// The directory of a file, and its state now or lately.
@@ -174,33 +191,68 @@ impl Loader {
         Ok((neighbours, seen))
     }
 
-    /// Opens a coded file beside the file, if it can be used and is not older. If not, it is watched: it may become
-    /// usable, and the directory would not tell.
-    fn open_sidecar(
+    /// Loads a coded file beside the file, if it can be used and is true. It is watched in any case: it may become so,
+    /// and the directory would not tell.
+    fn load_sidecar(
         &self,
         name: &[u8],
         coding: Coding,
-        original: &Metadata,
+        original: &Loaded,
         watches: &mut Vec<Watch>,
         attempt: Attempt,
-    ) -> Result<Result<Option<Opened>, Refusal>, Stop> {
+    ) -> Result<Result<Option<Loaded>, Refusal>, Stop> {
         let whole = self.root.name(name, coding.suffix())?;
-        let seen = match attempt.names.look_up(&whole, attempt.pending) {
+        let mut seen = match attempt.names.look_up(&whole, attempt.pending) {
             Ok(Ok(metadata)) => metadata,
             Ok(Err(refusal)) => return Ok(Err(refusal)),
             Err(NeedsDisk) => return Err(self.look_up_all(name)?.into()),
         };
+        let mut used = None;
         if seen.kind == Kind::Regular {
             match attempt.names.open(&self.root, name, coding.suffix(), attempt.pending)? {
-                Ok((file, metadata)) if metadata.modified >= original.modified => {
-                    return Ok(Ok(Some(Opened { coding, file, metadata })));
+                Ok((file, metadata)) => {
+                    let sidecar = self.content(Opened { coding, file, metadata }, attempt)?;
+                    seen = sidecar.metadata;
+                    match self.is_true(original, &sidecar, &whole, attempt)? {
+                        Some(is_true) => used = Some(sidecar).filter(|_| is_true),
+                        None => return Ok(Err(Refusal::Unavailable)),
+                    }
                 }
                 Err(refusal) if !refusal.is_lasting() => return Ok(Err(refusal)),
-                _ => {}
+                Err(_) => {}
             }
         }
         watches.push(Watch { name: whole, seen: Some(seen) });
-        Ok(Ok(None))
+        Ok(Ok(used))
+    }
+
+    /// Whether a coded file decodes to the file; of a pair that is too large to try, whether it is not older. `None`
+    /// where that cannot be found out at this moment.
+    fn is_true(
+        &self,
+        original: &Loaded,
+        sidecar: &Loaded,
+        name: &CStr,
+        attempt: Attempt,
+    ) -> Result<Option<bool>, Stop> {
+        let states = [original.metadata, sidecar.metadata];
+        if states.iter().any(|metadata| metadata.size > VERIFIED) {
+            return Ok(Some(sidecar.metadata.modified >= original.metadata.modified));
+        }
+        if let Some(is_true) = self.shared.verdict(&states) {
+            return Ok(Some(is_true));
+        }
+        match attempt.pending.verdict(&states) {
+            Some(verdict) => Ok(verdict),
+            None => Err(Stop::Wait(Job::Verify(Box::new(Verification {
+                original: Arc::clone(&original.file),
+                coded: Arc::clone(&sidecar.file),
+                states,
+                coding: sidecar.coding,
+                name: name.into(),
+                shared: Arc::clone(&self.shared),
+            })))),
+        }
     }
 
     /// Looks up all names that loading a file needs.
@@ -210,19 +262,11 @@ impl Loader {
         Ok(Job::LookUp(names.collect::<io::Result<_>>()?))
     }
 
-    /// Makes an open file ready to be served: `name` tells the type, `varies` whether the file has other codings.
-    /// Returns the state of the file that was read, too.
-    fn variant(
-        &self,
-        opened: Opened,
-        name: &[u8],
-        varies: bool,
-        attempt: Attempt,
-    ) -> Result<(Variant, Metadata), Stop> {
-        let coding = opened.coding;
-        let (content, tag, metadata) = self.content(opened, attempt)?;
+    /// Makes a file that was loaded ready to be served; `varies` says whether it has, or may get, other codings.
+    fn variant(&self, loaded: Loaded, media_type: &'static str, varies: bool, now: &Now) -> Variant {
+        let Loaded { coding, content, tag, metadata, .. } = loaded;
         let modified = u64::try_from(metadata.modified.seconds).unwrap_or(0);
-        let last_modified = modified.min(attempt.now.seconds());
+        let last_modified = modified.min(now.seconds());
         let quoted = format!("\"{tag}\"");
         let date = date::format(last_modified);
         let mut repeated =
@@ -234,13 +278,13 @@ impl Loader {
         if coding != Coding::Identity {
             fields.push(("Content-Encoding", coding.token().as_bytes()));
         }
-        let media_type = media_type::of(name);
         let representation = Rc::new(Representation::new(&repeated, &fields, media_type, content));
-        Ok((Variant { coding, tag: tag.into_bytes(), last_modified, media_type, representation }, metadata))
+        let tag = tag.into_bytes();
+        Variant { coding, tag, last_modified, media_type, representation, compressible: None }
     }
 
-    /// The content of a file, its entity tag, and the state of the file that both are of.
-    fn content(&self, opened: Opened, attempt: Attempt) -> Result<(Content, String, Metadata), Stop> {
+    /// Reads a small file, and what must be known of a large one.
+    fn content(&self, opened: Opened, attempt: Attempt) -> Result<Loaded, Stop> {
         let Opened { coding, file, metadata } = opened;
         if metadata.size <= IN_MEMORY {
             let range = 0..metadata.size;
@@ -250,47 +294,53 @@ impl Loader {
             }
             if let Some((bytes, metadata)) = read_whole(&file, &metadata)? {
                 let digest = entity_tag::digest_of_bytes(&bytes);
-                let body = self.shared.body(bytes, digest);
-                return Ok((Content::Memory(body), entity_tag::of_digest(digest, coding), metadata));
+                let content = Content::Memory(self.shared.body(bytes, digest));
+                let tag = entity_tag::of_digest(digest, coding);
+                return Ok(Loaded { coding, file, metadata, content, tag, digest: Some(digest) });
             }
         }
-        let tag = self.tag_of_large(&file, &metadata, coding, attempt)?;
-        let open = OpenFile::new(file, metadata.size);
+        let digest = self.digest_of_large(&file, &metadata, attempt)?;
+        let tag = match digest {
+            Some(digest) => entity_tag::of_digest(digest, coding),
+            None => entity_tag::of_times(&metadata, coding),
+        };
+        let open = OpenFile::new(Arc::clone(&file), metadata.size);
         if attempt.pending.digest(&metadata).is_some() {
             open.note_read(&(0..metadata.size), attempt.now.instant);
         }
-        Ok((Content::File(open), tag, metadata))
+        Ok(Loaded { coding, file, metadata, content: Content::File(open), tag, digest })
     }
 
-    /// The entity tag of a file that is not in memory.
-    fn tag_of_large(
+    /// The digest of a file that is not in memory; `None` where its tag is one of its times.
+    fn digest_of_large(
         &self,
         file: &Arc<File>,
         metadata: &Metadata,
-        coding: Coding,
         attempt: Attempt,
-    ) -> Result<String, Stop> {
+    ) -> Result<Option<Digest>, Stop> {
         let Attempt { now, pending, .. } = attempt;
         if metadata.size > DIGESTED {
             let settling = freshness::settling_time(metadata, now.time);
             if (Duration::from_nanos(1)..=LONGEST_SETTLING).contains(&settling) && !pending.has_settled() {
                 return Err(Job::Settle(settling).into());
             }
-            return Ok(entity_tag::of_times(metadata, coding));
+            return Ok(None);
         }
         if let Some(digest) = self.shared.digest(metadata) {
-            return Ok(entity_tag::of_digest(digest, coding));
+            return Ok(Some(digest));
         }
         match pending.digest(metadata) {
             Some(of_file) => {
                 if of_file.is_settled {
                     self.shared.keep_digest(metadata, of_file.digest);
                 }
-                Ok(entity_tag::of_digest(of_file.digest, coding))
+                Ok(Some(of_file.digest))
             }
-            None if pending.digests() < READINGS => Err(Job::Digest(Arc::clone(file), *metadata).into()),
+            None if pending.digests(metadata) < READINGS => {
+                Err(Job::Digest(Arc::clone(file), *metadata).into())
+            }
             // It is changed all the time: no later response has these bytes.
-            None => Ok(entity_tag::of_times(metadata, coding)),
+            None => Ok(None),
         }
     }
 }

@@ -5,8 +5,10 @@
 
 mod cache;
 mod clock_cache;
+pub(crate) mod compress;
 mod entity_tag;
 mod error_page;
+pub(crate) mod forms;
 mod found;
 mod freshness;
 mod load;
@@ -19,6 +21,7 @@ pub(crate) mod resolve;
 mod resource;
 pub(crate) mod response;
 pub(crate) mod shared;
+pub(crate) mod sidecar;
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -109,7 +112,13 @@ impl Site {
         }
         let resource = self.cache.find(&target.path, now, pending)?;
         match &*resource {
-            Resource::File(variants) => Ok(found::respond(request, variants, now)),
+            Resource::File(variants) => {
+                let response = found::respond(request, variants, now, pending)?;
+                if resource.has_grown() {
+                    self.cache.weigh(&target.path);
+                }
+                Ok(response)
+            }
             Resource::Redirect(location) => Ok(redirect(location, target.query)),
             Resource::Missing => Err(Stop::Refused(Status::NotFound)),
         }

@@ -11,8 +11,12 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use super::entity_tag::{self, DigestOfFile};
+use super::compress::Compression;
+use super::entity_tag::{self, DigestOfFile, READINGS};
+use super::forms::Original;
 use super::resolve::{Refusal, Root};
+use super::sidecar::{States, Verdict, Verification};
+use crate::http::encoding::Coding;
 use crate::sys::file::{Metadata, stat};
 use crate::sys::page_cache;
 
@@ -27,6 +31,10 @@ pub(crate) enum Job {
     Read(Arc<File>, Range<u64>),
     /// Makes the digest of a file with this metadata.
     Digest(Arc<File>, Metadata),
+    /// Makes a coded form of a file.
+    Compress(Box<Compression>),
+    /// Finds out whether a precompressed file is true.
+    Verify(Box<Verification>),
     /// Lets time pass, until a further change of a file must bear another time.
     Settle(Duration),
 }
@@ -40,6 +48,10 @@ pub(crate) enum Outcome {
     Opened(Result<(Arc<File>, Metadata), Refusal>),
     /// The digest, unless the file could not be read.
     Digest(Option<DigestOfFile>),
+    /// Whether the precompressed file is true, unless one of the two could not be read.
+    Verified(Option<Verdict>),
+    /// The job was not done, for there was too much to do. Only one that can be skipped has this outcome.
+    Skipped,
 }
 
 impl Job {
@@ -52,9 +64,25 @@ impl Job {
             Job::Digest(file, metadata) => {
                 return Outcome::Digest(entity_tag::digest_of_file(file, metadata).ok());
             }
+            Job::Compress(compression) => compression.run(),
+            Job::Verify(verification) => return Outcome::Verified(verification.run().ok()),
             Job::Settle(time) => thread::sleep(*time),
         }
         Outcome::Done
+    }
+
+    /// Whether it takes a processor rather than a disk, and much of it.
+    pub(crate) fn computes(&self) -> bool {
+        matches!(self, Job::Compress(_) | Job::Verify(_))
+    }
+
+    /// Whether the request can do without it.
+    pub(crate) fn can_be_skipped(&self) -> bool {
+        match self {
+            Job::Compress(compression) => !compression.is_needed(),
+            Job::Verify(_) => true,
+            _ => false,
+        }
     }
 }
 
@@ -94,8 +122,9 @@ impl Pending {
     /// Whether the file of this name was brought into memory: `metadata` says which one it is.
     pub(super) fn has_read(&self, metadata: &Metadata) -> bool {
         self.0.iter().any(|(job, _)| match &**job {
-            Job::Read(file, _) => crate::sys::file::metadata(file)
-                .is_ok_and(|found| (found.device, found.inode) == (metadata.device, metadata.inode)),
+            Job::Read(file, _) => {
+                crate::sys::file::metadata(file).is_ok_and(|found| is_same_file(&found, metadata))
+            }
             _ => false,
         })
     }
@@ -108,13 +137,45 @@ impl Pending {
         })
     }
 
-    /// How many digests were tried.
-    pub(super) fn digests(&self) -> usize {
-        self.0.iter().filter(|(job, _)| matches!(**job, Job::Digest(..))).count()
+    /// How many digests of this file were tried.
+    pub(super) fn digests(&self, metadata: &Metadata) -> usize {
+        let is_of = |job: &Job| matches!(job, Job::Digest(_, of) if is_same_file(of, metadata));
+        self.0.iter().filter(|(job, _)| is_of(job)).count()
+    }
+
+    /// Whether a coded form of these bytes was tried to make, or those of so many others that the file must be changed
+    /// all the time.
+    pub(super) fn has_compressed(&self, original: &Original, coding: Coding) -> bool {
+        let mut tried = self.0.iter().filter_map(|(job, _)| match &**job {
+            Job::Compress(compression) => Some(&**compression),
+            _ => None,
+        });
+        tried.clone().count() >= READINGS || tried.any(|compression| compression.makes(original, coding))
+    }
+
+    /// Whether a coded file is true, in these states of it and of the file beside it: `None` where that was not tried,
+    /// and `Some(None)` where it cannot be found out at this moment.
+    pub(super) fn verdict(&self, states: &States) -> Option<Option<bool>> {
+        let is_of = |verdict: &Verdict| verdict.states == *states;
+        let mut tried = 0;
+        for (job, outcome) in &self.0 {
+            let Job::Verify(verification) = &**job else { continue };
+            match outcome {
+                Outcome::Verified(Some(verdict)) if is_of(verdict) => return Some(Some(verdict.is_true)),
+                Outcome::Skipped if verification.states == *states => return Some(None),
+                _ => tried += usize::from(is_same_file(&verification.states[1], &states[1])),
+            }
+        }
+        (tried >= READINGS).then_some(None)
     }
 
     /// Whether time was let pass.
     pub(super) fn has_settled(&self) -> bool {
         self.0.iter().any(|(job, _)| matches!(**job, Job::Settle(_)))
     }
+}
+
+/// Whether both are states of one file.
+fn is_same_file(first: &Metadata, second: &Metadata) -> bool {
+    (first.device, first.inode) == (second.device, second.inode)
 }

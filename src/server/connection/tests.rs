@@ -13,6 +13,7 @@ use super::*;
 use crate::config::Config;
 use crate::site::CacheShare;
 use crate::site::resolve::Root;
+use crate::site::shared::Shared;
 use crate::sys::socket::Socket;
 
 /// Bytes of `/large`: more than the buffers of a pair of sockets hold.
@@ -166,7 +167,7 @@ impl Driver {
 
 fn site(root: &Path, config: &Config) -> Site {
     let share = CacheShare { bytes: 1024 * 1024, descriptors: 16 };
-    Site::new(Root::new(root).unwrap(), &config.files, share, Arc::default())
+    Site::new(Root::new(root).unwrap(), &config.files, share, Arc::new(Shared::new(0)))
 }
 
 fn seconds(count: u64) -> Duration {
