@@ -70,6 +70,9 @@ pub(crate) fn target(bytes: &[u8]) {
 
 /// The value of Host, which may also be the authority of a target.
 pub(crate) fn host(bytes: &[u8]) {
+    if !field::is_value(bytes) {
+        return;
+    }
     let is_valid = |line: &[u8], host: &[u8]| {
         let head = [line, b" HTTP/1.1\r\nHost: ", host, b"\r\n\r\n"].concat();
         with_request(&head, target::has_valid_host)
@@ -205,7 +208,7 @@ pub(crate) fn conditional(bytes: &[u8]) {
 }
 
 fn validators(last_modified: u64) -> Validators<'static> {
-    Validators { entity_tag: EntityTag { weak: false, opaque: b"now" }, last_modified }
+    Validators { entity_tag: EntityTag { weak: false, opaque: b"now" }, last_modified: Some(last_modified) }
 }
 
 /// Runs `check` where the bytes are a complete head.

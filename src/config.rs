@@ -149,6 +149,18 @@ pub struct Files {
     #[arg(long, env = "HTTPD_NO_COMPRESS", value_parser = clap::builder::FalseyValueParser::new())]
     pub no_compress: bool,
 
+    /// Show the names in a folder that has no index.html, as a page or as JSON
+    #[arg(long, env = "HTTPD_LISTING", value_parser = clap::builder::FalseyValueParser::new())]
+    pub listing: bool,
+
+    /// Serve names that begin with a dot, too; .well-known is always served
+    #[arg(long, env = "HTTPD_DOT_FILES", value_parser = clap::builder::FalseyValueParser::new())]
+    pub dot_files: bool,
+
+    /// Media types that win over the built-in ones, in the form of /etc/mime.types: a type and its extensions a line
+    #[arg(long, env = "HTTPD_TYPES", value_name = "FILE")]
+    pub types: Option<PathBuf>,
+
     /// Memory for files that are kept ready, in MiB over all workers; 0 reads each file anew and compresses none
     #[arg(long, env = "HTTPD_CACHE_SIZE", value_name = "MIB", default_value_t = 64)]
     #[arg(value_parser = clap::value_parser!(u32).range(..=1024 * 1024))]

@@ -35,6 +35,7 @@ pub mod commands;
 pub mod config;
 pub mod http;
 pub mod http1;
+pub mod listing;
 pub mod server;
 mod site;
 mod sys;

@@ -18,7 +18,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
 const VALIDATORS: Validators =
-    Validators { entity_tag: EntityTag { weak: false, opaque: b"now" }, last_modified: 784_111_777 };
+    Validators { entity_tag: EntityTag { weak: false, opaque: b"now" }, last_modified: Some(784_111_777) };
 
 /// Runs `check` on the request that the head is.
 fn with_request<T>(head: &[u8], check: impl FnOnce(&Request) -> T) -> T {

@@ -59,6 +59,9 @@ SCENARIOS = {
     "one": Scenario("63 bytes, a single connection", connections=1),
     "1k": Scenario("1 KiB", "/1k.html", 1 * KIB),
     "10k": Scenario("10 KiB", "/10k.html", 10 * KIB),
+    "24k": Scenario("24 KiB", "/24k.html", 24 * KIB),
+    "48k": Scenario("48 KiB", "/48k.html", 48 * KIB),
+    "64k": Scenario("64 KiB", "/64k.html", 64 * KIB),
     "100k": Scenario("100 KiB", "/100k.html", 100 * KIB),
     "1m": Scenario("1 MiB", "/1m.bin", 1 * MIB, connections=16),
     "100m": Scenario("100 MiB", "/100m.bin", 100 * MIB, connections=4),
@@ -80,7 +83,7 @@ SCENARIOS = {
 GROUPS = {
     "all": list(SCENARIOS),
     "connections": ["one", "tiny", "conns-1000", "conns-8000"],
-    "sizes": ["tiny", "1k", "10k", "100k", "1m", "100m"],
+    "sizes": ["tiny", "1k", "10k", "24k", "48k", "64k", "100k", "1m", "100m"],
     "check": ["ab", "tiny"],
 }
 

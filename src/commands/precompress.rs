@@ -21,7 +21,7 @@ use crate::codec::{self, Effort};
 use crate::config::Precompress;
 use crate::http::compressible::is_compressible;
 use crate::http::encoding::Coding;
-use crate::http::media_type;
+use crate::http::media_type::Types;
 use crate::site::compress::SMALLEST;
 use crate::site::sidecar::VERIFIED;
 
@@ -80,6 +80,7 @@ pub fn run(options: &Precompress) -> io::Result<bool> {
 
 /// Files that are served and may be compressed, with their sizes. Links are not followed.
 fn find_files(root: &Path) -> io::Result<Vec<(PathBuf, u64)>> {
+    let types = Types::default();
     let (mut folders, mut files) = (vec![root.to_owned()], Vec::new());
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).map_err(|error| naming(&folder, &error))? {
@@ -92,11 +93,12 @@ fn find_files(root: &Path) -> io::Result<Vec<(PathBuf, u64)>> {
             }
             if kind.is_dir() {
                 folders.push(path);
-            } else if kind.is_file() && is_compressible(media_type::of(name.as_bytes())) {
+            } else if kind.is_file()
+                && Coding::of_name(name.as_bytes()) == Coding::Identity
+                && is_compressible(types.of(name.as_bytes()))
+            {
                 let size = entry.metadata()?.len();
-                if (SMALLEST..=VERIFIED).contains(&size)
-                    && path.extension().is_none_or(|suffix| suffix != "svgz")
-                {
+                if (SMALLEST..=VERIFIED).contains(&size) {
                     files.push((path, size));
                 }
             }

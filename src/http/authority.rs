@@ -6,6 +6,8 @@
 
 use std::net::Ipv6Addr;
 
+use super::field;
+
 /// True if `text` is an authority. The host must not be empty (RFC 9110 section 4.2.1); the port may be.
 pub(super) fn is_valid(text: &[u8]) -> bool {
     let (host, port) = split(text);
@@ -78,8 +80,10 @@ fn is_registered_name(name: &[u8]) -> bool {
 
 /// unreserved and sub-delims.
 fn is_name_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(&byte)
+    NAME[byte as usize]
 }
+
+const NAME: [bool; 256] = field::byte_table(b"-._~!$&'()*+,;=");
 
 /// `*DIGIT`, of which no more than a port can be.
 fn is_port(port: &[u8]) -> bool {

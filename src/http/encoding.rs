@@ -50,6 +50,13 @@ impl Coding {
         self.row().suffix
     }
 
+    /// The coding that a file has by its own name: an SVG image called `.svgz` is compressed with gzip (SVG 1.1,
+    /// appendix on its media type).
+    pub fn of_name(name: &[u8]) -> Coding {
+        let is_svgz = name.len().checked_sub(5).is_some_and(|dot| name[dot..].eq_ignore_ascii_case(b".svgz"));
+        if is_svgz { Coding::Gzip } else { Coding::Identity }
+    }
+
     /// The coding that `text` names, in any case; `None` for an unknown one.
     fn of(text: &[u8]) -> Option<Coding> {
         let is_named = |coding: &Coding| {
@@ -116,7 +123,7 @@ impl Preferences {
 }
 
 /// `q=0.5` in thousandths (RFC 9110 section 12.4.2): at most three digits, and nothing above 1.
-fn weight(parameter: &[u8]) -> Option<u16> {
+pub(super) fn weight(parameter: &[u8]) -> Option<u16> {
     let [b'q' | b'Q', b'=', whole @ (b'0' | b'1'), fraction @ ..] = parameter else { return None };
     let digits = match fraction {
         [] => fraction,
@@ -249,5 +256,18 @@ mod tests {
             assert_eq!(Coding::of(token.as_bytes()), Some(coding));
         }
         assert_eq!(Coding::of(b"deflate"), None);
+    }
+
+    #[test]
+    fn files_that_are_coded_by_their_own_name() {
+        for (name, expected) in [
+            ("a.svgz", Gzip),
+            ("b/A.SVGZ", Gzip),
+            ("a.svg", Identity),
+            ("svgz", Identity),
+            ("a.gz", Identity),
+        ] {
+            assert_eq!(Coding::of_name(name.as_bytes()), expected, "{name}");
+        }
     }
 }

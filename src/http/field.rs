@@ -38,6 +38,8 @@ names! {
     Referer = "referer",
     /// RFC 9110 section 10.1.5
     UserAgent = "user-agent",
+    /// RFC 9110 section 12.5.1
+    Accept = "accept",
     /// RFC 9110 section 12.5.3
     AcceptEncoding = "accept-encoding",
     /// RFC 9110 section 13.1.1
@@ -59,16 +61,19 @@ pub fn is_token_byte(byte: u8) -> bool {
     TOKEN[byte as usize]
 }
 
-/// True for a byte of a field value (RFC 9110 section 5.5): visible bytes, spaces, tabs and obs-text, no
-/// other control character.
+/// True for a byte of a field value (RFC 9110 section 5.5): visible bytes, spaces, tabs and obs-text.
 pub fn is_value_byte(byte: u8) -> bool {
-    ((byte >= b' ') | (byte == b'\t')) & (byte != 0x7f)
+    !is_control(byte)
 }
 
 /// True if `text` may be a field value: all of its bytes may.
 pub fn is_value(text: &[u8]) -> bool {
     // No early exit: without one the compiler turns the loop into vector code.
-    text.iter().fold(true, |good, &byte| good & is_value_byte(byte))
+    !text.iter().fold(false, |bad, &byte| bad | is_control(byte))
+}
+
+fn is_control(byte: u8) -> bool {
+    ((byte < b' ') & (byte != b'\t')) | (byte == 0x7f)
 }
 
 /// Without the optional whitespace (spaces and tabs) at both ends.
@@ -89,21 +94,23 @@ pub fn members(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|&byte| byte == b',').map(trim).filter(|member| !member.is_empty())
 }
 
-const TOKEN: [bool; 256] = {
+const TOKEN: [bool; 256] = byte_table(b"!#$%&'*+-.^_`|~");
+
+/// A table of the bytes that are ASCII letters, digits or one of `marks`.
+pub(super) const fn byte_table(marks: &[u8]) -> [bool; 256] {
     let mut table = [false; 256];
     let mut byte = 0;
     while byte < 256 {
         table[byte] = (byte as u8).is_ascii_alphanumeric();
         byte += 1;
     }
-    let marks = b"!#$%&'*+-.^_`|~";
     let mut mark = 0;
     while mark < marks.len() {
         table[marks[mark] as usize] = true;
         mark += 1;
     }
     table
-};
+}
 
 #[cfg(test)]
 mod tests {

@@ -59,16 +59,24 @@
 //! - *Several ranges of a coded file* (9110 14.2, in `site`): the whole file, since Content-Encoding could
 //!   stand in two places and would be understood in two ways.
 //!
+//! **Types** ([`media_type`], [`charset`])
+//! - *Content-Type* (9110 8.3): by the extension of the name; `application/octet-stream` for an unknown one.
+//! - *Charset* (9110 8.3.2): `utf-8` for text that is so, where a browser would not find it by itself.
+//!
 //! **Negotiation and caches**
+//! - *Accept* (9110 12.5.1, in [`accept`]): weights, refusals, ranges of types. Where it accepts nothing that there
+//!   is, it is passed over.
 //! - *Accept-Encoding* (9110 12.5.3, in [`encoding`]): weights, refusals, `*`, `identity`, `x-gzip`, several
-//!   lines. If nothing is acceptable 406.
+//!   lines. If nothing is acceptable 406. A file that is coded by its own name (`.svgz`) is sent to everybody.
 //! - *Vary* (9110 12.5.5, in `site`): on every reply that negotiation could change.
 //! - *Cache-Control* (9111 5.2.2, in `site`): `no-cache`, or the operator's value for found files. Errors and
 //!   redirects always have `no-cache`.
 //!
 //! **Not supported**, since no file needs them: TRACE, CONNECT, Upgrade, trailers in replies, digests.
 
+pub mod accept;
 mod authority;
+pub mod charset;
 pub mod compressible;
 pub mod date;
 pub mod encoding;

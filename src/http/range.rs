@@ -89,7 +89,10 @@ fn if_range_holds(request: &Request, validators: &Validators) -> bool {
     }
     match EntityTag::parse(value) {
         Some(tag) => tag.strong_eq(validators.entity_tag),
-        None => date::parse(value).is_some_and(|date| u64::try_from(date) == Ok(validators.last_modified)),
+        None => {
+            let dates = date::parse(value).zip(validators.last_modified);
+            dates.is_some_and(|(date, last_modified)| u64::try_from(date) == Ok(last_modified))
+        }
     }
 }
 
@@ -243,7 +246,7 @@ mod tests {
         let mut parser = Parser::new();
         let request = parser.advance(head.as_bytes()).unwrap().unwrap();
         let entity_tag = EntityTag { weak: false, opaque: b"now" };
-        select(&request, &Validators { entity_tag, last_modified: 784_111_777 }, length)
+        select(&request, &Validators { entity_tag, last_modified: Some(784_111_777) }, length)
     }
 
     #[test]

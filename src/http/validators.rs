@@ -11,14 +11,14 @@ use super::field;
 pub struct Validators<'a> {
     /// The value of `ETag`.
     pub entity_tag: EntityTag<'a>,
-    /// The value of `Last-Modified`, in seconds since 1970.
-    pub last_modified: u64,
+    /// The value of `Last-Modified`, in seconds since 1970; `None` where there is no such field.
+    pub last_modified: Option<u64>,
 }
 
 impl Validators<'_> {
-    /// True if the representation was modified after a date.
-    pub fn are_newer_than(&self, date: i64) -> bool {
-        i128::from(self.last_modified) > i128::from(date)
+    /// True if the representation was modified after a date; `None` where it has no date.
+    pub fn are_newer_than(&self, date: i64) -> Option<bool> {
+        self.last_modified.map(|last_modified| i128::from(last_modified) > i128::from(date))
     }
 }
 

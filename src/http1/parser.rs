@@ -52,20 +52,12 @@ impl ParseError {
 
 use ParseError::Malformed;
 
-#[derive(Clone, Copy, Debug)]
-enum State {
-    /// The request line is still to come.
-    RequestLine,
-    /// The request line is read, and fields may follow.
-    Fields(RequestLine),
-    /// The empty line is read.
-    Complete(RequestLine),
-}
-
 /// The state machine. Feed it the head from its first byte on, longer each time, until it is complete.
 #[derive(Debug)]
 pub struct Parser {
-    state: State,
+    /// The request line, once it is read: fields follow it, up to an empty line.
+    request_line: Option<RequestLine>,
+    is_complete: bool,
     /// The offset of the line that is being read.
     line: usize,
     /// An offset up to which there is no end of that line, so that no byte is searched twice.
@@ -84,7 +76,7 @@ impl Default for Parser {
 impl Parser {
     /// A parser at the first byte of a head.
     pub fn new() -> Parser {
-        Parser { state: State::RequestLine, line: 0, searched: 0, count: 0, fields: Vec::new() }
+        Parser { request_line: None, is_complete: false, line: 0, searched: 0, count: 0, fields: Vec::new() }
     }
 
     /// Goes back to the first byte of a head, and keeps the memory that is allocated.
@@ -100,34 +92,25 @@ impl Parser {
     /// # Errors
     /// A [`ParseError`] as soon as the bytes cannot become a request any more.
     pub fn advance<'a>(&'a mut self, bytes: &'a [u8]) -> Result<Option<Request<'a>>, ParseError> {
-        loop {
-            let request_line = match self.state {
-                State::RequestLine => None,
-                State::Fields(request_line) => Some(request_line),
-                State::Complete(request_line) => {
-                    return Ok(Some(Request::new(request_line, &self.fields, bytes)));
-                }
-            };
+        while !self.is_complete {
             let Some(end) = self.line_end(bytes)? else { return Ok(None) };
             let line = &bytes[self.line..end];
-            match request_line {
+            match self.request_line {
                 None if line.is_empty() => {} // RFC 9112 section 2.2: ignored
-                None => self.state = State::Fields(parse_request_line(line, self.line)?),
-                Some(request_line) if line.is_empty() => self.state = State::Complete(request_line),
+                None => self.request_line = Some(parse_request_line(line, self.line)?),
+                Some(_) if line.is_empty() => self.is_complete = true,
                 Some(_) => self.add_field_line(line)?,
             }
             self.line = end + 2;
             self.searched = self.line;
         }
+        Ok(self.partial(bytes))
     }
 
-    /// The part of a refused head that was read, for the log: its request line, and the fields before the
-    /// fault. `None` if the fault is in the request line, or that line has not arrived.
+    /// The part of the head that was read, for the log if the head is refused: its request line, and the
+    /// fields before the fault. `None` if the fault is in the request line, or that line has not arrived.
     pub fn partial<'a>(&'a self, bytes: &'a [u8]) -> Option<Request<'a>> {
-        match self.state {
-            State::RequestLine => None,
-            State::Fields(line) | State::Complete(line) => Some(Request::new(line, &self.fields, bytes)),
-        }
+        self.request_line.map(|line| Request::new(line, &self.fields, bytes))
     }
 
     /// Bytes of the head that was completed.
@@ -138,9 +121,9 @@ impl Parser {
     /// True if the method is known to be HEAD. The answer to a refused head has no content then (RFC 9110
     /// section 9.3.2).
     pub fn is_head_method(&self, bytes: &[u8]) -> bool {
-        match self.state {
-            State::RequestLine => bytes.get(self.line..).is_some_and(|line| line.starts_with(b"HEAD ")),
-            State::Fields(line) | State::Complete(line) => line.method.of(bytes) == b"HEAD",
+        match self.request_line {
+            None => bytes.get(self.line..).is_some_and(|line| line.starts_with(b"HEAD ")),
+            Some(line) => line.method.of(bytes) == b"HEAD",
         }
     }
 
@@ -149,7 +132,7 @@ impl Parser {
         let within = &bytes[..bytes.len().min(MAX_HEAD)];
         let Some(found) = memchr::memchr(b'\n', &within[self.searched..]) else {
             self.searched = within.len();
-            if matches!(self.state, State::RequestLine) {
+            if self.request_line.is_none() {
                 check_unfinished_request_line(&within[self.line..])?;
             }
             return if bytes.len() >= MAX_HEAD { Err(ParseError::HeadTooLong) } else { Ok(None) };
@@ -159,7 +142,7 @@ impl Parser {
             return Ok(Some(feed - 1));
         }
         // Other faults of the line come first, as they do when its end has not arrived.
-        if matches!(self.state, State::RequestLine) {
+        if self.request_line.is_none() {
             check_unfinished_request_line(&within[self.line..feed])?;
         }
         Err(Malformed("a line ends in LF without CR"))

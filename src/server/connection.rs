@@ -188,7 +188,7 @@ impl Lingering {
     fn look(&mut self, transport: &Transport, now: Instant) {
         if self.left > 0 {
             // One more than the bytes: the end itself.
-            self.left = transport.unacknowledged().saturating_sub(1).min(self.left);
+            self.left = transport.unacknowledged().unwrap_or(0).saturating_sub(1).min(self.left);
             self.progress.note_taken(self.queued - self.left, now);
             self.since = now;
         }
@@ -306,8 +306,11 @@ impl Connection {
             State::ReadingChunks(_) => self.answer_without_body(turn),
             State::Fetching(_) => self.give_up(Status::ServiceUnavailable, turn),
             State::Sending(sending) => {
-                let taken = sending.output.sent_bytes().saturating_sub(self.transport.unacknowledged());
-                sending.progress.note_taken(taken, turn.now.instant);
+                let sent = sending.output.sent_bytes();
+                match self.transport.unacknowledged() {
+                    Some(left) => sending.progress.note_taken(sent.saturating_sub(left), turn.now.instant),
+                    None => sending.progress.note_unknown(turn.now.instant),
+                }
                 if sending.progress.deadline(turn.timeouts) <= turn.now.instant {
                     self.transport.abort_when_dropped();
                     self.abort(CloseReason::TimedOut, turn);
@@ -339,7 +342,7 @@ impl Connection {
 
     /// Ends it in order after the last response: at once where the client has every byte.
     pub(super) fn finish(&mut self, reason: CloseReason, now: Instant) {
-        let lacks = if self.sent > FIRST_PACKETS { self.transport.unacknowledged() } else { 0 };
+        let lacks = if self.sent > FIRST_PACKETS { self.lacks() } else { 0 };
         // Shut down before `close` as well: if an unread byte has just arrived, `close` resets the connection and
         // drops what the kernel still holds back.
         self.state = match self.transport.shutdown() {
@@ -352,11 +355,16 @@ impl Connection {
     /// Ends it in order while the client may still be sending: what comes is discarded for a while, because an unread
     /// byte would make the kernel reset the connection, and the reset can overtake the response.
     fn linger(&mut self, reason: CloseReason, now: Instant) {
-        let lacks = self.transport.unacknowledged();
+        let lacks = self.lacks();
         self.state = match self.transport.shutdown() {
             Ok(()) => State::Lingering(Box::new(Lingering::new(reason, lacks, true, now))),
             Err(error) => State::Closed(CloseReason::Broken(error.kind())),
         };
+    }
+
+    /// Bytes of the answers that the client does not have yet, as far as is known.
+    fn lacks(&self) -> u64 {
+        self.transport.unacknowledged().unwrap_or(0)
     }
 
     /// Goes on after an event: the whole life of a connection is this loop.

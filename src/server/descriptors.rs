@@ -2,7 +2,7 @@
 
 use super::limits::ConnectionLimits;
 use crate::config::Limits;
-use crate::sys::file::raise_descriptor_limit;
+use crate::sys::descriptor_limit::raise_descriptor_limit;
 
 /// How many descriptors there are for each purpose.
 pub(super) struct Descriptors {

@@ -1,12 +1,14 @@
 //! Where the log goes: a file, standard output or standard error. Lines are written whole, also around a full disk.
 
-use std::fs::{File, OpenOptions};
+use std::ffi::CString;
+use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use crate::sys::epoll::{Epoll, Events, Interest};
+use crate::sys::open::open_to_append;
 
 /// Where the log goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +42,7 @@ impl LogFile {
     /// again, and other processes may share their flags.
     pub(super) fn open(target: &Target) -> io::Result<LogFile> {
         let file = match target {
-            Target::File(path) => open_to_append(path)?,
+            Target::File(path) => open_to_append(&CString::new(path.as_os_str().as_bytes())?)?,
             Target::StandardOutput => io::stdout().as_fd().try_clone_to_owned()?.into(),
             Target::StandardError => io::stderr().as_fd().try_clone_to_owned()?.into(),
         };
@@ -83,11 +85,6 @@ impl From<File> for LogFile {
     fn from(file: File) -> LogFile {
         LogFile { file, is_torn: false }
     }
-}
-
-pub(super) fn open_to_append(path: &Path) -> io::Result<File> {
-    // O_NONBLOCK: a FIFO without a reader is an error and not a wait without end.
-    OpenOptions::new().append(true).create(true).custom_flags(libc::O_NONBLOCK).open(path)
 }
 
 #[cfg(test)]

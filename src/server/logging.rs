@@ -3,14 +3,13 @@
 //! A server that is locked in may open no file to write to: a process of its own, which was started before, opens
 //! the log again after it was moved away.
 
-use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use super::log_file::{LogFile, Target, open_to_append};
+use super::log_file::{LogFile, Target};
 use super::log_writer::LogWriter;
 use super::{Context, Error};
 use crate::sys::log_opener::LogOpener;
@@ -23,7 +22,7 @@ pub(super) struct Log {
 }
 
 impl Log {
-    /// Opens the log. To be called while there is one thread: the process that opens it again is a copy of this one.
+    /// Opens the log, and starts the process that opens it again.
     pub(super) fn open(path: Option<&Path>) -> Result<Log, Error> {
         let name = || path.map_or("standard error".into(), |path| path.display().to_string());
         let target = Target::new(path).context(|| format!("cannot open the log {}", name()))?;
@@ -36,11 +35,9 @@ impl Log {
             };
             return Ok(Log { writer, reopener: None });
         };
-        let copy = path.clone();
-        let opener = LogOpener::start(move || open_to_append(&copy))
-            .context(|| "cannot start a process for the log".into())?;
+        let opener = LogOpener::start(path).context(|| "cannot start a process for the log".into())?;
         let writer = LogWriter::new(open(&target)?, Some(LogWriter::new(standard_error, None)));
-        let reopener = Reopener::new(writer.clone(), move || opener.open());
+        let reopener = Reopener::new(writer.clone(), move || opener.open().map(LogFile::from));
         Ok(Log { writer, reopener: Some(Arc::new(reopener)) })
     }
 
@@ -83,13 +80,13 @@ impl Log {
 /// Opens the log file again on a thread of its own: the folder of a log may lie on a disk that hangs.
 struct Reopener {
     writer: LogWriter,
-    open: Box<dyn Fn() -> io::Result<File> + Send + Sync>,
+    open: Box<dyn Fn() -> io::Result<LogFile> + Send + Sync>,
     /// How often the file was asked to be opened again since that was last done.
     requests: AtomicUsize,
 }
 
 impl Reopener {
-    fn new(writer: LogWriter, open: impl Fn() -> io::Result<File> + Send + Sync + 'static) -> Reopener {
+    fn new(writer: LogWriter, open: impl Fn() -> io::Result<LogFile> + Send + Sync + 'static) -> Reopener {
         Reopener { writer, open: Box::new(open), requests: AtomicUsize::new(0) }
     }
 
@@ -117,7 +114,7 @@ impl Reopener {
 
     fn reopen(&self) {
         match (self.open)() {
-            Ok(file) => self.writer.continue_in(LogFile::from(file)),
+            Ok(file) => self.writer.continue_in(file),
             Err(error) => self.complain(&error),
         }
     }
@@ -151,8 +148,7 @@ mod tests {
     fn log_at(path: &Path) -> (LogWriter, Reopener) {
         let target = Target::File(path.to_owned());
         let writer = LogWriter::new(LogFile::open(&target).unwrap(), None);
-        let path = path.to_owned();
-        (writer.clone(), Reopener::new(writer, move || open_to_append(&path)))
+        (writer.clone(), Reopener::new(writer, move || LogFile::open(&target)))
     }
 
     fn write(writer: &LogWriter, line: &[u8]) {

@@ -32,11 +32,13 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::config::Config;
+use crate::config::{Config, Files};
+use crate::http::media_type::Types;
 use crate::site::CacheShare;
 use crate::site::forms;
 use crate::site::resolve::Root;
 use crate::site::shared::Shared;
+use crate::site::types_file;
 use crate::sys::signal::Signals;
 use crate::sys::socket::Listener;
 use crate::sys::user::become_user;
@@ -87,35 +89,36 @@ impl<T> Context<T> for io::Result<T> {
 /// # Errors
 /// An [`Error`] when the server cannot start (the log, the address, the root), or a worker cannot go on.
 pub fn run(config: &Config) -> Result<(), Error> {
+    let inherited = address::inherited()?;
     let log = Log::open(config.log.file.as_deref())?;
     log.take_messages();
     for variable in &config.passed_over {
         log::warn!("{variable} is passed over: it is the address of a service, as Kubernetes sets it");
     }
-    let result = serve(config, &log);
+    let result = serve(config, inherited, &log);
     log.writer().finish();
     result
 }
 
 /// The order of the steps matters:
 ///
-/// 1. Open the log (above), while there is one thread: the process that opens it again starts as a copy of this one.
+/// 1. Take the socket that a supervisor passes on (above), before anything is opened. Then open the log.
 /// 2. Bind the address as the user that started us: low ports need root. Then become the other user.
-/// 3. Open the root with the rights of that user.
+/// 3. Open the root, and read the media types, with the rights of that user.
 /// 4. Block signals: all threads inherit that, and the main thread reads them.
 /// 5. Listen last, after everything that can fail: with `--reuse-port` we take the other server's clients from
 ///    this moment on.
 /// 6. Lock in: all threads inherit that too, and it leaves no right to listen.
 /// 7. Start the threads. From then on the main thread waits for signals, and for the workers to finish.
-fn serve(config: &Config, log: &Log) -> Result<(), Error> {
-    let listener = address::bind(&config.listen)?;
+fn serve(config: &Config, inherited: Option<Listener>, log: &Log) -> Result<(), Error> {
+    let listener = inherited.map_or_else(|| address::bind(&config.listen), Ok)?;
     change_user(config.privileges.user.as_deref())?;
     let root = Root::new(&config.files.document_root)
         .context(|| format!("cannot serve {}", config.files.document_root.display()))?;
+    let shared = Shared::new(read_types(&config.files)?, forms::share_of(cache_bytes(&config.files)));
     let descriptors = Descriptors::share_out();
     let signals = Signals::new().context(|| "cannot wait for signals".into())?;
-    address::listen(&listener, &config.listen)?;
-    let address = listener.local_address().context(|| "cannot tell the address".into())?;
+    let address = address::listen(&listener, &config.listen)?;
     if !config.privileges.no_sandbox {
         privileges::lockdown::lock_in(&config.files.document_root, root.path());
     }
@@ -124,7 +127,7 @@ fn serve(config: &Config, log: &Log) -> Result<(), Error> {
         trial.run(root.path());
     }
     log.writer().start().context(|| "cannot start a thread for the log".into())?;
-    let threads = start_workers(config, listener, &root, &descriptors, log.writer())?;
+    let threads = start_workers(config, listener, &root, shared, &descriptors, log.writer())?;
     announce(address, &root, config.limits.workers, log);
     threads.wait(signals, log).context(|| "cannot wait for events".into())
 }
@@ -134,20 +137,32 @@ fn change_user(user: Option<&str>) -> Result<(), Error> {
     privileges::identity::find(user).and_then(become_user).context(|| format!("cannot run as {user}"))
 }
 
+/// The built-in media types, and those of a file.
+fn read_types(files: &Files) -> Result<Types, Error> {
+    let Some(path) = &files.types else { return Ok(Types::default()) };
+    types_file::read(path).context(|| format!("cannot use the media types of {}", path.display()))
+}
+
+/// Bytes that may be kept ready, of files and of coded forms.
+fn cache_bytes(files: &Files) -> usize {
+    usize::try_from(u64::from(files.cache_size) << 20).unwrap_or(usize::MAX)
+}
+
 fn start_workers(
     config: &Config,
     listener: Listener,
     root: &Root,
+    shared: Shared,
     descriptors: &Descriptors,
     log: &LogWriter,
 ) -> Result<WorkerThreads, Error> {
     let count = usize::from(config.limits.workers);
-    let cache_bytes = usize::try_from(u64::from(config.files.cache_size) << 20).unwrap_or(usize::MAX);
     let limits = Arc::new(descriptors.connection_limits(&config.limits));
     let workers = Arc::new(Workers::new(count).context(|| "cannot make the workers".into())?);
     let listener = Arc::new(listener);
     let blocking = Blocking::new();
-    let shared = Arc::new(Shared::new(forms::share_of(cache_bytes)));
+    let shared = Arc::new(shared);
+    let cache_bytes = cache_bytes(&config.files);
     let cache_bytes = cache_bytes - forms::share_of(cache_bytes);
     let mut threads =
         WorkerThreads::new(Arc::clone(&workers)).context(|| "cannot make the workers".into())?;

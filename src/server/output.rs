@@ -113,14 +113,16 @@ impl Output {
     /// Queues a range of a content.
     pub(super) fn push_content(&mut self, representation: Rc<Representation>, range: Range<u64>) {
         let length = range.end - range.start;
+        // Many parts of one response are copied as far as a batch goes: memory is bounded by that.
+        let is_copied = length <= COPIED && self.text.len() < BATCH;
         match representation.content() {
             _ if length == 0 => {}
-            Content::Memory(bytes) if length <= COPIED => {
+            Content::Memory(bytes) if is_copied => {
                 self.push_text(|text| {
                     text.extend_from_slice(&bytes[range.start as usize..range.end as usize]);
                 });
             }
-            Content::File(open) if length <= COPIED && self.copy_file(open.file(), &range) => {}
+            Content::File(open) if is_copied && self.copy_file(open.file(), &range) => {}
             content => {
                 self.position();
                 match content {

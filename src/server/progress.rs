@@ -42,6 +42,11 @@ impl Progress {
         }
     }
 
+    /// Notes that the kernel does not tell: nothing can be said against the client.
+    pub(super) fn note_unknown(&mut self, now: Instant) {
+        (self.looked, self.last) = (now, now);
+    }
+
     /// The end of the client's time: the earlier of two, for a client that takes nothing, and for one that takes too
     /// little to be worth its place. The second one cannot be put off by a byte now and then.
     pub(super) fn deadline(&self, timeouts: &Timeouts) -> Instant {

@@ -4,7 +4,6 @@ use std::fs::File;
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, BorrowedFd};
 
-use crate::sys::file::send_file;
 use crate::sys::socket::Socket;
 
 /// Slices that [`Transport::send`] takes at most in one call.
@@ -39,12 +38,12 @@ impl Transport {
     /// Sends bytes of a file from `offset` on. 0 says that the file has become shorter.
     pub(super) fn send_file(&self, file: &File, offset: u64, count: usize) -> io::Result<usize> {
         let Transport::Plain(socket) = self;
-        send_file(socket, file, offset, count)
+        socket.send_file(file, offset, count)
     }
 
     /// Bytes that were sent and that the client's system has not acknowledged yet. After [`Transport::shutdown`] the
-    /// end itself counts as one.
-    pub(super) fn unacknowledged(&self) -> u64 {
+    /// end itself counts as one. `None` where the kernel does not tell.
+    pub(super) fn unacknowledged(&self) -> Option<u64> {
         let Transport::Plain(socket) = self;
         socket.unacknowledged()
     }

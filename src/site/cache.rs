@@ -90,7 +90,7 @@ mod tests {
     fn cache(root: &std::path::Path) -> Cache {
         let config = Config::parse_from(["httpd"]);
         let share = CacheShare { bytes: 1024 * 1024, descriptors: 16 };
-        Cache::new(Root::new(root).unwrap(), &config.files, share, Arc::new(Shared::new(0)))
+        Cache::new(Root::new(root).unwrap(), &config.files, share, Arc::default())
     }
 
     /// What a path leads to; jobs are done at once.

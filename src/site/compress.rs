@@ -14,7 +14,6 @@ use super::forms::{Claim, Forms, Original};
 use super::pending::{Job, Pending};
 use super::representation::{Content, Variant};
 use crate::codec::{self, Effort};
-use crate::config::Files;
 use crate::http::compressible::is_compressible;
 use crate::http::encoding::{Coding, SIDECARS};
 
@@ -23,12 +22,9 @@ pub(crate) const SMALLEST: u64 = 1024;
 /// Bytes of the largest file that is compressed: it takes less than a second.
 const LARGEST: u64 = 8 * 1024 * 1024;
 
-/// Whether a file may be compressed. What a name of `.svgz` stands for is a coded form already.
-pub(super) fn applies(files: &Files, name: &[u8], media_type: &str, size: u64) -> bool {
-    !files.no_compress
-        && (SMALLEST..=LARGEST).contains(&size)
-        && is_compressible(media_type)
-        && !name.to_ascii_lowercase().ends_with(b".svgz")
+/// Whether a file of this type and size is worth compressing.
+pub(super) fn applies(media_type: &str, size: u64) -> bool {
+    (SMALLEST..=LARGEST).contains(&size) && is_compressible(media_type)
 }
 
 /// A file that may be compressed, and its coded forms as one worker knows them.

@@ -12,20 +12,15 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::thread;
-use std::time::SystemTime;
 
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
-use super::freshness::{self, LONGEST_SETTLING};
+use super::one_state::{self, InOneState};
 use crate::http::encoding::{Coding, SIDECARS};
-use crate::sys::file::{self, Metadata, Timestamp};
+use crate::sys::file::{Metadata, Timestamp};
 
 /// Bytes of the largest file whose digest is its tag. A thread reads it once for each version.
 pub(super) const DIGESTED: u64 = 16 * 1024 * 1024;
-
-/// Times that a file is read again because it was changed while it was read.
-pub(super) const READINGS: usize = 3;
 
 /// Bytes that are read at once.
 const BLOCK: usize = 64 * 1024;
@@ -33,42 +28,17 @@ const BLOCK: usize = 64 * 1024;
 /// The digest of bytes.
 pub(crate) type Digest = u128;
 
-/// The digest of a file in one state.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct DigestOfFile {
-    pub(super) metadata: Metadata,
-    pub(super) digest: Digest,
-    /// Whether no further change could bear the same time when it was read.
-    pub(super) is_settled: bool,
-}
-
 /// The digest of bytes in memory.
 pub(super) fn digest_of_bytes(bytes: &[u8]) -> Digest {
     xxh3_128(bytes)
 }
 
-/// The digest of a file in its present state. A file that was changed just now is read once no further change can
-/// bear the same time, if that is soon. Waits for the disk.
+/// The digest of a file in its present state. Waits for the disk.
 ///
 /// # Errors
 /// The file cannot be read, or is changed all the time.
-pub(super) fn digest_of_file(file: &File, opened: &Metadata) -> io::Result<DigestOfFile> {
-    let mut before = *opened;
-    for _ in 0..READINGS {
-        let settling = freshness::settling_time(&before, SystemTime::now());
-        if settling <= LONGEST_SETTLING {
-            thread::sleep(settling);
-            before = file::metadata(file)?;
-        }
-        let is_settled = freshness::settling_time(&before, SystemTime::now()).is_zero();
-        let digest = read(file)?;
-        let after = file::metadata(file)?;
-        if after == before {
-            return Ok(DigestOfFile { metadata: after, digest, is_settled });
-        }
-        before = after;
-    }
-    Err(io::ErrorKind::ResourceBusy.into())
+pub(super) fn digest_of_file(file: &File, opened: &Metadata) -> io::Result<InOneState<Digest>> {
+    one_state::read(file, opened, read)
 }
 
 fn read(file: &File) -> io::Result<Digest> {
@@ -114,6 +84,7 @@ pub(super) fn coding_of(tag: &[u8]) -> Option<Coding> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::file;
     use std::io::Write;
 
     #[test]
@@ -123,7 +94,7 @@ mod tests {
         file.write_all(&bytes).unwrap();
         let opened = file::metadata(&file).unwrap();
         let found = digest_of_file(&file, &opened).unwrap();
-        assert_eq!((found.metadata.size, found.digest), (200_000, digest_of_bytes(&bytes)));
+        assert_eq!((found.metadata.size, found.value), (200_000, digest_of_bytes(&bytes)));
         assert!(found.is_settled, "read too soon");
     }
 

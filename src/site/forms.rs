@@ -65,6 +65,13 @@ pub(super) struct Forms {
     claimed: Mutex<HashSet<Vec<u8>>>,
 }
 
+impl Default for Forms {
+    /// No room.
+    fn default() -> Forms {
+        Forms::new(0)
+    }
+}
+
 impl Forms {
     /// No forms yet, and room for so many bytes.
     pub(super) fn new(capacity: usize) -> Forms {

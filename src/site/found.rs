@@ -19,7 +19,7 @@ use crate::http::request::{Method, Request};
 use crate::http::status::Status;
 use crate::http::validators;
 
-/// Answers with one of the representations of a file, the one without a coding first among them.
+/// Answers with one of the representations of a file, the file as it lies on the disk first among them.
 ///
 /// # Errors
 /// [`Stop`].
@@ -54,7 +54,7 @@ fn respond_with(variant: &Variant, request: &Request, variants: &[Variant], now:
             Response::whole(Status::Ok, representation)
         }
         Selection::Several(ranges) => {
-            let parts = Multipart::new(&variant.boundary(now), variant.media_type, ranges, length);
+            let parts = Multipart::new(&variant.boundary(now), &variant.media_type, ranges, length);
             Response::ranges(representation, parts)
         }
         Selection::Unsatisfiable => {
@@ -72,6 +72,12 @@ fn select_variant<'a>(
     variants: &'a [Variant],
     pending: &Pending,
 ) -> Result<Option<&'a Variant>, Stop> {
+    // A file that is coded by its own name has no other form, and is sent whatever a client says.
+    if let [only] = variants
+        && only.coding != Coding::Identity
+    {
+        return Ok(Some(only));
+    }
     let Some(coding) = select_coding(request, variants) else { return Ok(None) };
     let find = |coding| variants.iter().find(|variant| variant.coding == coding);
     if let Some(variant) = find(coding) {

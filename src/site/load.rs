@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use super::clock_cache::ClockCache;
 use super::compress::{self, Compressible};
-use super::entity_tag::{self, DIGESTED, Digest, READINGS};
+use super::entity_tag::{self, DIGESTED, Digest};
 use super::forms::Original;
 use super::freshness::{self, Freshness, LONGEST_SETTLING, Neighbours, Watch};
 use super::names::{Names, NeedsDisk};
 use super::now::Now;
+use super::one_state::READINGS;
 use super::pending::{Job, Pending};
 use super::representation::{Content, Representation, Variant};
 use super::residency::OpenFile;
@@ -23,10 +24,11 @@ use super::resource::Resource;
 use super::shared::Shared;
 use super::sidecar::{VERIFIED, Verification};
 use crate::config::Files;
+use crate::http::charset::{self, Characters};
+use crate::http::date;
 use crate::http::encoding::{Coding, SIDECARS};
 use crate::http::status::Status;
 use crate::http::target::{self, Path};
-use crate::http::{date, media_type};
 use crate::sys::file::{self, Kind, Metadata};
 use crate::sys::page_cache;
 
@@ -72,14 +74,7 @@ pub(super) struct Loader {
     shared: Arc<Shared>,
 }
 
-/// An open file, and the state in which it was opened.
-struct Opened {
-    coding: Coding,
-    file: Arc<File>,
-    metadata: Metadata,
-}
-
-/// A file that was read, or that is kept open, and the state in which it was.
+/// A file that was read or is kept open, and the state in which it was.
 struct Loaded {
     coding: Coding,
     file: Arc<File>,
@@ -128,9 +123,13 @@ impl Loader {
                 let freshness = Freshness::new(vec![Watch { name: whole, seen }], None, true, attempt.now);
                 Ok((Resource::Redirect(with_slash(path)), freshness))
             }
+            Some(_) if self.files.listing => self.load_folder(path, Watch { name: whole, seen }, attempt),
             Some(_) => Err(Refusal::Absent.into()),
             // A symlink on the way may lead outside. The confined opening decides: 404 inside, 403 outside.
             None => match attempt.names.open(&self.root, &name, "", attempt.pending)? {
+                Err(Refusal::Absent) if self.files.listing => {
+                    self.load_folder(path, Watch { name: whole, seen }, attempt)
+                }
                 Err(Refusal::Absent) => {
                     let freshness =
                         Freshness::new(vec![Watch { name: whole, seen }], None, true, attempt.now);
@@ -142,32 +141,51 @@ impl Loader {
         }
     }
 
+    /// A folder whose index is no file, or nothing. The folder is watched, too: it may come or go.
+    fn load_folder(
+        &self,
+        path: &Path,
+        index: Watch,
+        attempt: Attempt,
+    ) -> Result<(Resource, Freshness), Stop> {
+        let name = self.root.name(path.as_bytes(), "")?;
+        let seen = match attempt.names.look_up(&name, attempt.pending) {
+            Ok(found) => found.ok(),
+            Err(NeedsDisk) => return Err(Job::LookUp(vec![name, index.name]).into()),
+        };
+        let is_folder = path.is_directory() && seen.is_some_and(|found| found.kind == Kind::Directory);
+        let resource = if is_folder { Resource::Folder } else { Resource::Missing };
+        let watches = vec![index, Watch { name, seen }];
+        Ok((resource, Freshness::new(watches, None, true, attempt.now)))
+    }
+
     fn load_file(&mut self, name: &[u8], attempt: Attempt) -> Result<(Resource, Freshness), Stop> {
         let Attempt { names, now, pending } = attempt;
         // Looked at before the files in it: a file that appears in between is then seen the next time.
         let neighbours =
-            if self.files.no_precompressed { None } else { Some(self.neighbours_of(name, attempt)?) };
+            if self.sidecars(name).is_empty() { None } else { Some(self.neighbours_of(name, attempt)?) };
         let (file, metadata) = names.open(&self.root, name, "", pending)??;
-        let original = self.content(Opened { coding: Coding::Identity, file, metadata }, attempt)?;
+        let original = self.content(Coding::of_name(name), file, metadata, attempt)?;
         let mut watches = vec![Watch { name: self.root.name(name, "")?, seen: Some(original.metadata) }];
         let mut is_certain = true;
-        let mut coded = Vec::new();
-        for coding in SIDECARS.into_iter().filter(|_| !self.files.no_precompressed) {
+        let mut sidecars = Vec::new();
+        for &coding in self.sidecars(name) {
             match self.load_sidecar(name, coding, &original, &mut watches, attempt)? {
-                Ok(sidecar) => coded.extend(sidecar),
+                Ok(sidecar) => sidecars.extend(sidecar),
                 Err(refusal) => is_certain &= refusal.is_lasting(),
             }
         }
-        let media_type = media_type::of(name);
-        let may_compress = !self.shared.forms().are_off()
-            && compress::applies(&self.files, name, media_type, original.metadata.size);
-        let varies = may_compress || !coded.is_empty();
+        let media_type = self.media_type(name, &original.content, &original.metadata, attempt)?;
+        let may_compress = self.may_compress(name, &media_type, &original.metadata);
         let digest = original.digest.filter(|_| may_compress);
         let bytes = digest.map(|digest| Original::new(&original.metadata, digest));
-        let mut file = self.variant(original, media_type, varies, now);
-        file.compressible = bytes.map(|bytes| Box::new(Compressible::new(bytes, self.shared.forms())));
-        let coded = coded.into_iter().map(|form| self.variant(form, media_type, varies, now));
-        let variants = [file].into_iter().chain(coded).collect();
+        let varies = may_compress || !sidecars.is_empty();
+        let loaded = [original].into_iter().chain(sidecars);
+        let mut variants: Vec<Variant> =
+            loaded.map(|loaded| self.variant(loaded, &media_type, varies, now)).collect();
+        if let (Some(file), Some(bytes)) = (variants.first_mut(), bytes) {
+            file.compressible = Some(Box::new(Compressible::new(bytes, &self.shared.forms)));
+        }
         Ok((Resource::File(variants), Freshness::new(watches, neighbours, is_certain, now)))
     }
 
@@ -211,7 +229,7 @@ impl Loader {
         if seen.kind == Kind::Regular {
             match attempt.names.open(&self.root, name, coding.suffix(), attempt.pending)? {
                 Ok((file, metadata)) => {
-                    let sidecar = self.content(Opened { coding, file, metadata }, attempt)?;
+                    let sidecar = self.content(coding, file, metadata, attempt)?;
                     seen = sidecar.metadata;
                     match self.is_true(original, &sidecar, &whole, attempt)? {
                         Some(is_true) => used = Some(sidecar).filter(|_| is_true),
@@ -239,7 +257,7 @@ impl Loader {
         if states.iter().any(|metadata| metadata.size > VERIFIED) {
             return Ok(Some(sidecar.metadata.modified >= original.metadata.modified));
         }
-        if let Some(is_true) = self.shared.verdict(&states) {
+        if let Some(is_true) = self.shared.verdicts.get(&states) {
             return Ok(Some(is_true));
         }
         match attempt.pending.verdict(&states) {
@@ -255,15 +273,29 @@ impl Loader {
         }
     }
 
+    /// Whether coded forms of a file may be made.
+    fn may_compress(&self, name: &[u8], media_type: &str, metadata: &Metadata) -> bool {
+        !self.files.no_compress
+            && !self.shared.forms.are_off()
+            && Coding::of_name(name) == Coding::Identity
+            && compress::applies(media_type, metadata.size)
+    }
+
+    /// The codings of the files that may lie beside a file.
+    fn sidecars(&self, name: &[u8]) -> &'static [Coding] {
+        let may_have = !self.files.no_precompressed && Coding::of_name(name) == Coding::Identity;
+        if may_have { &SIDECARS } else { &[] }
+    }
+
     /// Looks up all names that loading a file needs.
     fn look_up_all(&self, name: &[u8]) -> io::Result<Job> {
-        let sidecars = SIDECARS.iter().filter(|_| !self.files.no_precompressed).map(|coding| coding.suffix());
+        let sidecars = self.sidecars(name).iter().map(|coding| coding.suffix());
         let names = [""].into_iter().chain(sidecars).map(|suffix| self.root.name(name, suffix));
         Ok(Job::LookUp(names.collect::<io::Result<_>>()?))
     }
 
-    /// Makes a file that was loaded ready to be served; `varies` says whether it has, or may get, other codings.
-    fn variant(&self, loaded: Loaded, media_type: &'static str, varies: bool, now: &Now) -> Variant {
+    /// Makes a file that was loaded ready to be served; `varies` says whether it has, or may get, other forms.
+    fn variant(&self, loaded: Loaded, media_type: &Rc<str>, varies: bool, now: &Now) -> Variant {
         let Loaded { coding, content, tag, metadata, .. } = loaded;
         let modified = u64::try_from(metadata.modified.seconds).unwrap_or(0);
         let last_modified = modified.min(now.seconds());
@@ -279,13 +311,18 @@ impl Loader {
             fields.push(("Content-Encoding", coding.token().as_bytes()));
         }
         let representation = Rc::new(Representation::new(&repeated, &fields, media_type, content));
-        let tag = tag.into_bytes();
+        let (tag, media_type) = (tag.into_bytes(), Rc::clone(media_type));
         Variant { coding, tag, last_modified, media_type, representation, compressible: None }
     }
 
-    /// Reads a small file, and what must be known of a large one.
-    fn content(&self, opened: Opened, attempt: Attempt) -> Result<Loaded, Stop> {
-        let Opened { coding, file, metadata } = opened;
+    /// Reads a small file, and finds out what must be known of a large one.
+    fn content(
+        &self,
+        coding: Coding,
+        file: Arc<File>,
+        metadata: Metadata,
+        attempt: Attempt,
+    ) -> Result<Loaded, Stop> {
         if metadata.size <= IN_MEMORY {
             let range = 0..metadata.size;
             let is_cold = || !range.is_empty() && !page_cache::is_resident(&file, range.clone());
@@ -326,21 +363,64 @@ impl Loader {
             }
             return Ok(None);
         }
-        if let Some(digest) = self.shared.digest(metadata) {
+        if let Some(digest) = self.shared.digests.get(metadata) {
             return Ok(Some(digest));
         }
         match pending.digest(metadata) {
             Some(of_file) => {
-                if of_file.is_settled {
-                    self.shared.keep_digest(metadata, of_file.digest);
-                }
-                Ok(Some(of_file.digest))
+                self.shared.digests.keep(of_file);
+                Ok(Some(of_file.value))
             }
             None if pending.digests(metadata) < READINGS => {
                 Err(Job::Digest(Arc::clone(file), *metadata).into())
             }
             // It is changed all the time: no later response has these bytes.
             None => Ok(None),
+        }
+    }
+
+    /// The type of a file, with the charset of a text where that is to be said.
+    fn media_type(
+        &self,
+        name: &[u8],
+        content: &Content,
+        metadata: &Metadata,
+        attempt: Attempt,
+    ) -> Result<Rc<str>, Stop> {
+        let media_type = self.shared.types.of(name);
+        if !charset::is_text(media_type) {
+            return Ok(media_type.into());
+        }
+        let characters = match content {
+            Content::Memory(bytes) => Characters::of(bytes, bytes.len() as u64),
+            Content::File(open) => self.characters_of_large(open.file(), metadata, attempt.pending)?,
+        };
+        Ok(match characters.charset(media_type) {
+            Some(charset) => format!("{media_type}; charset={charset}").into(),
+            None => media_type.into(),
+        })
+    }
+
+    /// The characters of a text that is not in memory.
+    fn characters_of_large(
+        &self,
+        file: &Arc<File>,
+        metadata: &Metadata,
+        pending: &Pending,
+    ) -> Result<Characters, Stop> {
+        if let Some(characters) = self.shared.characters.get(metadata) {
+            return Ok(characters);
+        }
+        match pending.characters(metadata) {
+            Some(of_file) => {
+                self.shared.characters.keep(of_file);
+                Ok(of_file.value)
+            }
+            None if pending.looks_at_characters() < READINGS => {
+                Err(Job::Characters(Arc::clone(file), *metadata).into())
+            }
+            // It is changed all the time: nothing can be said of it.
+            None => Ok(Characters::Other),
         }
     }
 }

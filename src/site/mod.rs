@@ -4,16 +4,20 @@
 //! file. Nothing here knows of sockets.
 
 mod cache;
+mod characters;
 mod clock_cache;
 pub(crate) mod compress;
 mod entity_tag;
 mod error_page;
+mod folder;
 pub(crate) mod forms;
 mod found;
 mod freshness;
+mod listing;
 mod load;
 mod names;
 pub(crate) mod now;
+mod one_state;
 pub(crate) mod pending;
 pub(crate) mod representation;
 pub(crate) mod residency;
@@ -22,6 +26,7 @@ mod resource;
 pub(crate) mod response;
 pub(crate) mod shared;
 pub(crate) mod sidecar;
+pub(crate) mod types_file;
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -34,6 +39,7 @@ use crate::http::status::Status;
 use crate::http::target::{self, Target};
 use cache::Cache;
 use error_page::ErrorPages;
+use listing::Lister;
 use load::Stop;
 use now::Now;
 use pending::{Job, Pending};
@@ -64,7 +70,10 @@ pub(crate) enum Answer {
 /// A site: the files beneath a root, as one worker knows them.
 pub(crate) struct Site {
     cache: Cache,
+    lister: Lister,
     errors: ErrorPages,
+    /// Whether names that begin with a dot are not served.
+    hides_dot_files: bool,
     /// The fields of a response to OPTIONS.
     options: Rc<Representation>,
 }
@@ -74,8 +83,10 @@ impl Site {
     pub(crate) fn new(root: Root, files: &Files, share: CacheShare, shared: Arc<Shared>) -> Site {
         let allow = [("Allow", request::ALLOWED.as_bytes())];
         let options = Representation::new(&allow, &[], media_type::UNKNOWN, Content::Memory(Arc::new([])));
+        let lister = Lister::new(root.clone(), files, Arc::clone(&shared));
         let cache = Cache::new(root, files, share, shared);
-        Site { cache, errors: ErrorPages::rendered(), options: Rc::new(options) }
+        let (errors, options) = (ErrorPages::rendered(), Rc::new(options));
+        Site { cache, lister, errors, hides_dot_files: !files.dot_files, options }
     }
 
     /// The answer to a request, for which the `pending` jobs were done.
@@ -107,7 +118,7 @@ impl Site {
         if request.method == Method::Options {
             return Ok(self.options());
         }
-        if resolve::is_hidden(&target.path) {
+        if self.hides_dot_files && resolve::is_hidden(&target.path) {
             return Err(Stop::Refused(Status::NotFound));
         }
         let resource = self.cache.find(&target.path, now, pending)?;
@@ -120,6 +131,7 @@ impl Site {
                 Ok(response)
             }
             Resource::Redirect(location) => Ok(redirect(location, target.query)),
+            Resource::Folder => self.lister.respond(request, &target, pending),
             Resource::Missing => Err(Stop::Refused(Status::NotFound)),
         }
     }

@@ -9,11 +9,13 @@ use std::time::{Duration, Instant};
 use super::pending::{Job, Pending};
 use super::resolve::{Refusal, Root};
 use crate::sys::file::{Metadata, stat};
-use crate::sys::open;
+use crate::sys::{open, thread};
 
-/// A call that takes longer than this in the loop hands later ones to threads for a while. (Always doing so would
+/// A call that waits longer than this in the loop hands later ones to threads for a while. (Always doing so would
 /// more than double the cost of names that the kernel does not have in memory.)
 const SLOW: Duration = Duration::from_millis(1);
+/// A call that takes longer than this has waited: no other process keeps the processor for so long.
+const CERTAINLY_SLOW: Duration = Duration::from_millis(50);
 /// Time for which they are handed to threads then, at least.
 const RESPITE: Duration = Duration::from_secs(1);
 /// The same as a multiple of the time that the slow call took: slow calls take a tenth of the loop's time at most.
@@ -27,6 +29,8 @@ pub(super) struct NeedsDisk;
 #[derive(Debug, Default)]
 pub(super) struct Names {
     slow_until: Cell<Option<Instant>>,
+    /// Until when it is told apart whether a slow call has waited, or another process had the processor.
+    suspect_until: Cell<Option<Instant>>,
 }
 
 impl Names {
@@ -82,12 +86,21 @@ impl Names {
         self.slow_until.get().is_some_and(|end| Instant::now() < end)
     }
 
+    /// Makes a call and notes whether it was slow. Only a call that has given up the processor by itself has waited for
+    /// a disk. To tell costs a system call, so calls are trusted until one of them takes long.
     fn measured<T>(&self, call: impl FnOnce() -> T) -> T {
         let begun = Instant::now();
+        let waits = self.suspect_until.get().filter(|&end| begun < end).map(|_| thread::waits());
         let result = call();
         let took = begun.elapsed();
         if took > SLOW {
-            self.slow_until.set(Some(begun + took + RESPITE.max(took * RESPITE_TIMES)));
+            let respite = Some(begun + took + RESPITE.max(took * RESPITE_TIMES));
+            match waits {
+                Some(before) if thread::waits() == before => {}
+                Some(_) => self.slow_until.set(respite),
+                None if took > CERTAINLY_SLOW => self.slow_until.set(respite),
+                None => self.suspect_until.set(respite),
+            }
         }
         result
     }

@@ -11,11 +11,15 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use super::characters;
 use super::compress::Compression;
-use super::entity_tag::{self, DigestOfFile, READINGS};
+use super::entity_tag::{self, Digest};
 use super::forms::Original;
+use super::listing::{List, Listed};
+use super::one_state::{InOneState, READINGS};
 use super::resolve::{Refusal, Root};
 use super::sidecar::{States, Verdict, Verification};
+use crate::http::charset::Characters;
 use crate::http::encoding::Coding;
 use crate::sys::file::{Metadata, stat};
 use crate::sys::page_cache;
@@ -31,6 +35,10 @@ pub(crate) enum Job {
     Read(Arc<File>, Range<u64>),
     /// Makes the digest of a file with this metadata.
     Digest(Arc<File>, Metadata),
+    /// Lists a folder.
+    List(List),
+    /// Looks at the characters of a text with this metadata.
+    Characters(Arc<File>, Metadata),
     /// Makes a coded form of a file.
     Compress(Box<Compression>),
     /// Finds out whether a precompressed file is true.
@@ -47,7 +55,11 @@ pub(crate) enum Outcome {
     /// The file that was opened.
     Opened(Result<(Arc<File>, Metadata), Refusal>),
     /// The digest, unless the file could not be read.
-    Digest(Option<DigestOfFile>),
+    Digest(Option<InOneState<Digest>>),
+    /// The characters, unless the file could not be read.
+    Characters(Option<InOneState<Characters>>),
+    /// The listing.
+    Listed(Result<Listed, Refusal>),
     /// Whether the precompressed file is true, unless one of the two could not be read.
     Verified(Option<Verdict>),
     /// The job was not done, for there was too much to do. Only one that can be skipped has this outcome.
@@ -63,6 +75,10 @@ impl Job {
             Job::Read(file, range) => drop(page_cache::read_into_memory(file, range.clone())),
             Job::Digest(file, metadata) => {
                 return Outcome::Digest(entity_tag::digest_of_file(file, metadata).ok());
+            }
+            Job::List(list) => return Outcome::Listed(list.run()),
+            Job::Characters(file, metadata) => {
+                return Outcome::Characters(characters::of_file(file, metadata).ok());
             }
             Job::Compress(compression) => compression.run(),
             Job::Verify(verification) => return Outcome::Verified(verification.run().ok()),
@@ -130,17 +146,38 @@ impl Pending {
     }
 
     /// The digest of the file in exactly this state.
-    pub(super) fn digest(&self, metadata: &Metadata) -> Option<&DigestOfFile> {
+    pub(super) fn digest(&self, metadata: &Metadata) -> Option<&InOneState<Digest>> {
         self.0.iter().find_map(|(_, outcome)| match outcome {
             Outcome::Digest(Some(found)) if found.metadata == *metadata => Some(found),
             _ => None,
         })
     }
 
+    /// The characters of the file in exactly this state.
+    pub(super) fn characters(&self, metadata: &Metadata) -> Option<&InOneState<Characters>> {
+        self.0.iter().find_map(|(_, outcome)| match outcome {
+            Outcome::Characters(Some(found)) if found.metadata == *metadata => Some(found),
+            _ => None,
+        })
+    }
+
+    /// How many times characters were looked at.
+    pub(super) fn looks_at_characters(&self) -> usize {
+        self.0.iter().filter(|(job, _)| matches!(**job, Job::Characters(..))).count()
+    }
+
     /// How many digests of this file were tried.
     pub(super) fn digests(&self, metadata: &Metadata) -> usize {
         let is_of = |job: &Job| matches!(job, Job::Digest(_, of) if is_same_file(of, metadata));
         self.0.iter().filter(|(job, _)| is_of(job)).count()
+    }
+
+    /// The listing that was made.
+    pub(super) fn listed(&self) -> Option<&Result<Listed, Refusal>> {
+        self.0.iter().find_map(|(_, outcome)| match outcome {
+            Outcome::Listed(listed) => Some(listed),
+            _ => None,
+        })
     }
 
     /// Whether a coded form of these bytes was tried to make, or those of so many others that the file must be changed
@@ -156,12 +193,13 @@ impl Pending {
     /// Whether a coded file is true, in these states of it and of the file beside it: `None` where that was not tried,
     /// and `Some(None)` where it cannot be found out at this moment.
     pub(super) fn verdict(&self, states: &States) -> Option<Option<bool>> {
-        let is_of = |verdict: &Verdict| verdict.states == *states;
         let mut tried = 0;
         for (job, outcome) in &self.0 {
             let Job::Verify(verification) = &**job else { continue };
             match outcome {
-                Outcome::Verified(Some(verdict)) if is_of(verdict) => return Some(Some(verdict.is_true)),
+                Outcome::Verified(Some(verdict)) if verdict.states == *states => {
+                    return Some(Some(verdict.is_true));
+                }
                 Outcome::Skipped if verification.states == *states => return Some(None),
                 _ => tried += usize::from(is_same_file(&verification.states[1], &states[1])),
             }

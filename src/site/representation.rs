@@ -116,8 +116,8 @@ pub(super) struct Variant {
     pub(super) tag: Vec<u8>,
     /// Seconds since 1970, never later than the time of reading (RFC 9110 section 8.8.2.1).
     pub(super) last_modified: u64,
-    /// The type of the file without its coding.
-    pub(super) media_type: &'static str,
+    /// The type of the file without its coding, with the charset of a text.
+    pub(super) media_type: Rc<str>,
     pub(super) representation: Rc<Representation>,
     /// The file as it is has this if it may be compressed.
     pub(super) compressible: Option<Box<Compressible>>,
@@ -127,7 +127,7 @@ impl Variant {
     /// The validators that requests are compared with. Every tag of ours is strong.
     pub(super) fn validators(&self) -> Validators<'_> {
         let entity_tag = EntityTag { weak: false, opaque: &self.tag };
-        Validators { entity_tag, last_modified: self.last_modified }
+        Validators { entity_tag, last_modified: Some(self.last_modified) }
     }
 
     /// The text between several ranges, which no author can have written into the file beforehand.
@@ -145,7 +145,7 @@ impl Variant {
         let tag = entity_tag::of_digest(form.digest, coding);
         let content = Content::Memory(form.body);
         let representation = Rc::new(self.representation.coded(&format!("\"{tag}\""), coding, content));
-        let (last_modified, media_type) = (self.last_modified, self.media_type);
+        let (last_modified, media_type) = (self.last_modified, Rc::clone(&self.media_type));
         Variant {
             coding,
             tag: tag.into_bytes(),

@@ -19,6 +19,9 @@ const HOLDS: Duration = Duration::from_secs(1);
 /// 100 MiB when little is. A larger one is asked for piece by piece.
 const WHOLE: u64 = 128 * 1024 * 1024;
 
+/// Bytes that are looked at together where not all of the file is in memory.
+const AHEAD: u64 = 2 * 1024 * 1024;
+
 /// How many looks in a row that find all of it are enough. The kernel counts pages that are still on their
 /// way from the disk; they have come when the next look finds them again.
 const ENOUGH: u32 = 2;
@@ -81,15 +84,26 @@ impl OpenFile {
         let look = || page_cache::are_pages_resident(&self.file, &(0..self.length)).unwrap_or(false);
         self.was_read(&range, now)
             || self.length <= WHOLE && self.is_trusted(now, look)
+            || self.is_resident_ahead(range.start, now)
             || page_cache::is_resident(&self.file, range)
     }
 
-    /// A thread has just read a range.
+    /// Whether a range from `start` on is in memory that is long enough for several calls: they need not ask again.
+    fn is_resident_ahead(&self, start: u64, now: Instant) -> bool {
+        let ahead = start..self.length.min(start + AHEAD);
+        let is_resident = page_cache::are_pages_resident(&self.file, &ahead).unwrap_or(false);
+        if is_resident {
+            self.note_read(&ahead, now);
+        }
+        is_resident
+    }
+
+    /// Notes that a range is in memory: a thread has just read it, or it was found there.
     pub(crate) fn note_read(&self, range: &Range<u64>, now: Instant) {
         self.last_read.set(Some(Read { at: now, start: range.start, end: range.end }));
     }
 
-    /// Whether the last range that a thread has read holds this one.
+    /// Whether the last range that was noted holds this one.
     fn was_read(&self, range: &Range<u64>, now: Instant) -> bool {
         self.last_read
             .get()

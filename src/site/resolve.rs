@@ -7,7 +7,7 @@
 use std::ffi::CString;
 use std::fs::File;
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path as FilePath;
 use std::sync::Arc;
@@ -121,8 +121,17 @@ impl Root {
         self.open(relative, "", Purpose::Look).map(drop)
     }
 
-    fn open(&self, relative: &[u8], suffix: &str, purpose: Purpose) -> Result<File, Refusal> {
-        let directory = open::open_directory(&self.0)?;
+    /// The root itself, as a place to look from.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(super) fn directory(&self) -> io::Result<OwnedFd> {
+        open::open_directory(&self.0)
+    }
+
+    /// Opens a name beneath the root, and a suffix of it.
+    pub(super) fn open(&self, relative: &[u8], suffix: &str, purpose: Purpose) -> Result<File, Refusal> {
+        let directory = self.directory()?;
         let name = CString::new([relative, suffix.as_bytes()].concat()).map_err(io::Error::from)?;
         open::open_beneath(directory.as_fd(), &name, purpose).map_err(|error| {
             if let Some(reason) = error.get_ref()
@@ -135,17 +144,31 @@ impl Root {
     }
 }
 
+/// The file or folder that a name beneath the root stands for, symlinks followed as far as they stay there.
+///
+/// # Errors
+/// The system's; `CrossesDevices` for a symlink that leads outside.
+pub(super) fn identify_beneath(root: BorrowedFd, relative: &[u8]) -> io::Result<Metadata> {
+    let name = CString::new(relative)?;
+    file::metadata(open::open_beneath(root, &name, Purpose::Identify)?)
+}
+
 /// The name beneath the root of the file that answers for a path.
 pub(crate) fn file_name(path: &Path) -> Vec<u8> {
     let index = if path.is_directory() { INDEX } else { b"" };
     [path.as_bytes(), index].concat()
 }
 
-/// Whether a segment begins with a dot, `.well-known` apart: such names hold what is not meant to be seen.
+/// Whether a path leads through a hidden name.
 pub(crate) fn is_hidden(path: &Path) -> bool {
     let bytes = path.as_bytes();
-    let has_hidden = bytes.starts_with(b".") || memchr::memmem::find(bytes, b"/.").is_some();
-    has_hidden && path.segments().any(|segment| segment.starts_with(b".") && segment != WELL_KNOWN)
+    let has_dot = bytes.starts_with(b".") || memchr::memmem::find(bytes, b"/.").is_some();
+    has_dot && path.segments().any(is_hidden_name)
+}
+
+/// Whether a name begins with a dot, `.well-known` apart: such names hold what is not meant to be seen.
+pub(crate) fn is_hidden_name(name: &[u8]) -> bool {
+    name.starts_with(b".") && name != WELL_KNOWN
 }
 
 #[cfg(test)]

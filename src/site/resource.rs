@@ -8,10 +8,12 @@ const OVERHEAD: usize = 1024;
 /// The thing that a path leads to.
 #[derive(Debug)]
 pub(super) enum Resource {
-    /// A file: its representations, the one without a coding first.
+    /// A file: its representations, the file as it lies on the disk first.
     File(Vec<Variant>),
     /// A directory that was asked for without its slash: its place, relative to the path that was asked for.
     Redirect(Vec<u8>),
+    /// A folder without an index, which is listed.
+    Folder,
     /// Nothing.
     Missing,
 }

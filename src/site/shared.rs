@@ -1,30 +1,70 @@
-//! What the workers share of a site: bodies with the same bytes, digests of large files, coded forms, and verdicts on
-//! precompressed files.
+//! What the workers share of a site: media types, bodies with the same bytes, coded forms, and what is known of files.
 //!
 //! It is asked when a file is read, never when it is served.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::clock_cache::ClockCache;
 use super::entity_tag::Digest;
 use super::forms::Forms;
-use super::sidecar::{States, Verdict};
+use super::one_state::InOneState;
+use super::sidecar::Verdicts;
+use crate::http::charset::Characters;
+use crate::http::media_type::Types;
 use crate::sys::file::Metadata;
 
-/// Digests that are kept: some hundred bytes each.
-const DIGESTS: usize = 16 * 1024;
-/// Verdicts that are kept: some hundred bytes each.
-const VERDICTS: usize = 16 * 1024;
+/// Large files of which something is known: some hundred bytes each.
+const FILES: usize = 16 * 1024;
 /// Bodies from which on the list of them is cleared of those that no worker has any more.
 const FIRST_CLEARING: usize = 64;
 
 /// What the workers share.
+#[derive(Default)]
 pub(crate) struct Shared {
+    /// The media types.
+    pub(super) types: Types,
     bodies: Mutex<Bodies>,
-    digests: Mutex<ClockCache<(Metadata, Digest)>>,
-    verdicts: Mutex<ClockCache<Verdict>>,
-    forms: Arc<Forms>,
+    /// The digests of large files.
+    pub(super) digests: OfFiles<Digest>,
+    /// The characters of large texts.
+    pub(super) characters: OfFiles<Characters>,
+    /// The coded forms that were made.
+    pub(super) forms: Arc<Forms>,
+    /// The verdicts on precompressed files.
+    pub(super) verdicts: Verdicts,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        formatter.debug_struct("Shared").finish_non_exhaustive()
+    }
+}
+
+/// What was made of files, each in one state.
+pub(super) struct OfFiles<T>(Mutex<ClockCache<(Metadata, T)>>);
+
+impl<T> Default for OfFiles<T> {
+    fn default() -> OfFiles<T> {
+        OfFiles(Mutex::new(ClockCache::new(FILES)))
+    }
+}
+
+impl<T: Copy> OfFiles<T> {
+    /// What was made of a file in exactly this state, if it is known.
+    pub(super) fn get(&self, metadata: &Metadata) -> Option<T> {
+        let mut files = lock(&self.0);
+        let (of, value) = files.get_mut(&key(metadata))?;
+        (of == metadata).then_some(*value)
+    }
+
+    /// Keeps what was made of a file, if no other state can be taken for the one that it is of.
+    pub(super) fn keep(&self, made: &InOneState<T>) {
+        if made.is_settled {
+            lock(&self.0).insert(&key(&made.metadata), (made.metadata, made.value), 1);
+        }
+    }
 }
 
 /// The bodies that workers have in memory, by digest and length.
@@ -35,66 +75,30 @@ struct Bodies {
 }
 
 impl Shared {
-    /// Nothing yet, and room for so many bytes of coded forms.
-    pub(crate) fn new(forms: usize) -> Shared {
-        Shared {
-            bodies: Mutex::default(),
-            digests: Mutex::new(ClockCache::new(DIGESTS)),
-            verdicts: Mutex::new(ClockCache::new(VERDICTS)),
-            forms: Arc::new(Forms::new(forms)),
-        }
-    }
-
-    /// The coded forms.
-    pub(super) fn forms(&self) -> &Arc<Forms> {
-        &self.forms
+    /// Nothing but media types, and room for so many bytes of coded forms.
+    pub(crate) fn new(types: Types, forms: usize) -> Shared {
+        Shared { types, forms: Arc::new(Forms::new(forms)), ..Shared::default() }
     }
 
     /// The body with these bytes, of which this is the digest: another worker's, if one has it.
     pub(super) fn body(&self, bytes: Vec<u8>, digest: Digest) -> Arc<[u8]> {
-        let mut bodies = lock(&self.bodies);
         let key = (digest, bytes.len());
-        // Compared as well: the digest is fast, and one who wants two bodies of one digest can make them.
-        if let Some(body) = bodies.by_digest.get(&key).and_then(Weak::upgrade)
+        let known = lock(&self.bodies).by_digest.get(&key).and_then(Weak::upgrade);
+        // Compared as well: the digest is fast, and one who wants two bodies of one digest can make them. Nobody waits
+        // for it, nor for the copy: a body may be long.
+        if let Some(body) = known
             && *body == *bytes
         {
             return body;
         }
         let body: Arc<[u8]> = bytes.into();
+        let mut bodies = lock(&self.bodies);
         bodies.by_digest.insert(key, Arc::downgrade(&body));
         if bodies.by_digest.len() > bodies.clearing.max(FIRST_CLEARING) {
             bodies.by_digest.retain(|_, body| body.strong_count() > 0);
             bodies.clearing = bodies.by_digest.len() * 2;
         }
         body
-    }
-
-    /// The digest of a large file in exactly this state, if it is known.
-    pub(super) fn digest(&self, metadata: &Metadata) -> Option<Digest> {
-        let mut digests = lock(&self.digests);
-        let (of, digest) = digests.get_mut(&key(metadata))?;
-        (of == metadata).then_some(*digest)
-    }
-
-    /// Keeps the digest of a large file in a state that no other can be taken for.
-    pub(super) fn keep_digest(&self, metadata: &Metadata, digest: Digest) {
-        lock(&self.digests).insert(&key(metadata), (*metadata, digest), 1);
-    }
-
-    /// Whether a coded file is true, if it is known of exactly these states of it and of the file beside it.
-    pub(super) fn verdict(&self, states: &States) -> Option<bool> {
-        let mut verdicts = lock(&self.verdicts);
-        let verdict = verdicts.get_mut(&key(&states[1]))?;
-        (verdict.states == *states && verdict.is_settled).then_some(verdict.is_true)
-    }
-
-    /// Keeps a verdict. Returns whether there was none on these states before.
-    pub(super) fn keep_verdict(&self, verdict: &Verdict) -> bool {
-        let mut verdicts = lock(&self.verdicts);
-        let key = key(&verdict.states[1]);
-        let is_news = verdicts.get_mut(&key).is_none_or(|known| known.states != verdict.states);
-        verdicts.insert(&key, *verdict, 1);
-        is_news
     }
 }
 
@@ -117,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_body_is_in_memory_once_and_as_long_as_it_is_used() {
-        let shared = Shared::new(0);
+        let shared = Shared::default();
         let body = |text: &str| shared.body(text.into(), digest_of_bytes(text.as_bytes()));
         let (first, second, other) = (body("a"), body("a"), body("b"));
         assert!(Arc::ptr_eq(&first, &second) && !Arc::ptr_eq(&first, &other));
@@ -132,33 +136,17 @@ mod tests {
 
     #[test]
     fn a_digest_is_of_one_state_of_a_file() {
-        let shared = Shared::new(0);
+        let shared = Shared::default();
         let file = tempfile::tempfile().unwrap();
         let metadata = crate::sys::file::metadata(&file).unwrap();
         let changed = Metadata { size: metadata.size + 1, ..metadata };
-        assert_eq!(shared.digest(&metadata), None);
-        shared.keep_digest(&metadata, 7);
-        assert_eq!((shared.digest(&metadata), shared.digest(&changed)), (Some(7), None));
-        shared.keep_digest(&changed, 8);
-        assert_eq!((shared.digest(&metadata), shared.digest(&changed)), (None, Some(8)));
-    }
-
-    #[test]
-    fn a_verdict_is_on_two_files_in_one_state_each() {
-        let shared = Shared::new(0);
-        let [file, coded] = [(); 2].map(|()| {
-            let file = tempfile::tempfile().unwrap();
-            crate::sys::file::metadata(&file).unwrap()
-        });
-        let changed = Metadata { size: file.size + 1, ..file };
-        let verdict =
-            |original, is_true, is_settled| Verdict { states: [original, coded], is_true, is_settled };
-        assert!(shared.keep_verdict(&verdict(file, false, false)));
-        assert_eq!(shared.verdict(&[file, coded]), None, "another change could bear the same time");
-        assert!(!shared.keep_verdict(&verdict(file, false, true)), "it is said once");
-        assert_eq!(shared.verdict(&[file, coded]), Some(false));
-        assert_eq!(shared.verdict(&[changed, coded]), None);
-        assert!(shared.keep_verdict(&verdict(changed, true, true)));
-        assert_eq!((shared.verdict(&[changed, coded]), shared.verdict(&[file, coded])), (Some(true), None));
+        let of = |metadata, value, is_settled| InOneState { metadata, value, is_settled };
+        assert_eq!(shared.digests.get(&metadata), None);
+        shared.digests.keep(&of(metadata, 7, true));
+        assert_eq!((shared.digests.get(&metadata), shared.digests.get(&changed)), (Some(7), None));
+        shared.digests.keep(&of(changed, 8, false));
+        assert_eq!((shared.digests.get(&metadata), shared.digests.get(&changed)), (Some(7), None));
+        shared.digests.keep(&of(changed, 8, true));
+        assert_eq!((shared.digests.get(&metadata), shared.digests.get(&changed)), (None, Some(8)));
     }
 }

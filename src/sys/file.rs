@@ -1,13 +1,11 @@
-//! Files: what they are, sending them, and their descriptors (stat(2), sendfile(2), getrlimit(2)).
+//! Metadata of files (stat(2)).
 
 use std::ffi::CStr;
-use std::fs::File;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd};
 
-use super::socket::Socket;
-use super::{check, check_size, uninterrupted};
+use super::{check, uninterrupted};
 
 /// What a name stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +14,8 @@ pub(crate) enum Kind {
     Regular,
     /// A directory.
     Directory,
+    /// A symlink that was not followed.
+    Symlink,
     /// A device, a FIFO, a socket.
     Other,
 }
@@ -53,6 +53,7 @@ impl From<libc::stat> for Metadata {
         let kind = match stat.st_mode & libc::S_IFMT {
             libc::S_IFREG => Kind::Regular,
             libc::S_IFDIR => Kind::Directory,
+            libc::S_IFLNK => Kind::Symlink,
             _ => Kind::Other,
         };
         Metadata {
@@ -90,25 +91,15 @@ pub(crate) fn metadata(file: impl AsFd) -> io::Result<Metadata> {
     Ok(unsafe { stat.assume_init() }.into())
 }
 
-/// Sends bytes of a file from `offset` on without copying them through this process; returns how many.
-/// 0 means that the file has become shorter.
+/// The metadata of what a name in a directory stands for, a symlink itself and not what it leads to.
 ///
 /// # Errors
-/// `WouldBlock` when there is no room; the connection's; the file's.
-pub(crate) fn send_file(socket: &Socket, file: &File, offset: u64, count: usize) -> io::Result<usize> {
-    let mut offset = offset as libc::off64_t;
-    let (to, from) = (socket.as_fd().as_raw_fd(), file.as_raw_fd());
-    // SAFETY: `offset` lives through the call.
-    check_size(unsafe { libc::sendfile64(to, from, &mut offset, count) })
-}
-
-/// How many descriptors this process may have, after raising the soft limit to the hard one.
-pub(crate) fn raise_descriptor_limit() -> u64 {
-    let mut limit = libc::rlimit { rlim_cur: 1024, rlim_max: 1024 };
-    // SAFETY: `limit` has room for the answer and lives through both calls.
-    unsafe {
-        libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit);
-        let raised = libc::rlimit { rlim_cur: limit.rlim_max, ..limit };
-        if libc::setrlimit(libc::RLIMIT_NOFILE, &raised) == 0 { raised.rlim_cur } else { limit.rlim_cur }
-    }
+/// The system's (fstatat(2)).
+pub(crate) fn metadata_at(directory: impl AsFd, name: &CStr) -> io::Result<Metadata> {
+    let mut stat = MaybeUninit::<libc::stat>::uninit();
+    let (directory, flags) = (directory.as_fd().as_raw_fd(), libc::AT_SYMLINK_NOFOLLOW);
+    // SAFETY: `name` ends in NUL, and `stat` has room for the answer.
+    uninterrupted(|| unsafe { libc::fstatat(directory, name.as_ptr(), stat.as_mut_ptr(), flags) })?;
+    // SAFETY: the kernel has filled it in.
+    Ok(unsafe { stat.assume_init() }.into())
 }

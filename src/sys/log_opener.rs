@@ -1,45 +1,47 @@
-//! A process of its own that opens one file, again and again, for a server that may not open it any more
-//! (fork(2), SCM_RIGHTS in unix(7)).
+//! A second process that opens the log file again, for a server that may not open it any more (fork(2), SCM_RIGHTS
+//! in unix(7)).
 
+use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::mem::{MaybeUninit, size_of};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 
+use super::open::open_to_append;
 use super::signal::block_signals;
 use super::{check, check_size};
 
-/// What a message says beside the descriptor: the number of the error, or 0.
+/// Content of a message beside the descriptor: the number of the error, or 0.
 type Outcome = [u8; 4];
 
 /// Room for the control data of one descriptor, aligned as the kernel wants it.
 type Control = [u64; 4];
 
-/// The server's end of the line to the process that opens.
+/// The server's end of the connection to that process.
 #[derive(Debug)]
 pub(crate) struct LogOpener(UnixStream);
 
 impl LogOpener {
-    /// Starts the process, which keeps today's rights and ends with this one. To be called before there is a
-    /// second thread.
-    ///
-    /// # Errors
-    /// The system's, when processes or descriptors are short.
-    pub(crate) fn start(open: impl Fn() -> io::Result<File>) -> io::Result<LogOpener> {
+    /// Starts the process, which keeps today's rights and ends with this one.
+    pub(crate) fn start(path: &Path) -> io::Result<LogOpener> {
+        let path = CString::new(path.as_os_str().as_bytes())?;
         let (ours, theirs) = UnixStream::pair()?;
-        // SAFETY: there is one thread, so the child finds no lock held that nobody will release.
+        // SAFETY: other threads do not exist in the child, and may hold locks in this very moment. The child takes
+        // none: until it ends it only makes system calls and allocates no memory.
         if check(unsafe { libc::fork() })? > 0 {
             return Ok(LogOpener(ours));
         }
         drop(ours);
-        keep(theirs, open);
-        // SAFETY: the call ends the process and returns to nobody; what belongs to the parent is not tidied
-        // up a second time.
+        serve_requests(theirs, &path);
+        // SAFETY: the call ends the process and does not return; nothing that belongs to the parent is tidied up a
+        // second time.
         unsafe { libc::_exit(0) }
     }
 
-    /// Asks for the file to be opened anew.
+    /// Opens the file anew.
     ///
     /// # Errors
     /// That of the opening; `UnexpectedEof` when the process is gone.
@@ -48,38 +50,40 @@ impl LogOpener {
         let mut outcome = Outcome::default();
         let descriptor = receive_descriptor(self.0.as_fd(), &mut outcome)?;
         match (descriptor, i32::from_ne_bytes(outcome)) {
-            (Some(descriptor), 0) => Ok(File::from(descriptor)),
-            (_, error) => Err(io::Error::from_raw_os_error(error)),
+            (Some(descriptor), _) => Ok(File::from(descriptor)),
+            // The kernel delivers the message without the descriptor.
+            (None, 0) => Err(io::Error::other("no descriptor is left for it")),
+            (None, error) => Err(io::Error::from_raw_os_error(error)),
         }
     }
 }
 
-/// The life of the other process: a byte in, a file out, until the server is gone.
-fn keep(mut line: UnixStream, open: impl Fn() -> io::Result<File>) {
+/// Runs in the other process: takes a byte, answers with a file, until the server is gone.
+fn serve_requests(mut server: UnixStream, path: &CStr) {
     // A signal to the whole group is meant for the server, and this process ends when that has.
     block_signals();
-    // It is only a name, for who looks at the list of processes.
-    let _ = std::fs::write("/proc/self/comm", "httpd-log");
-    close_all_but(&mut line);
-    while line.read_exact(&mut [0]).is_ok() {
-        let opened = open();
+    // SAFETY: the name ends in NUL. It is for people who look at the list of processes.
+    unsafe { libc::prctl(libc::PR_SET_NAME, c"httpd-log".as_ptr()) };
+    close_all_but(&mut server);
+    while server.read_exact(&mut [0]).is_ok() {
+        let opened = open_to_append(path);
         let error = opened.as_ref().err().map_or(0, |error| error.raw_os_error().unwrap_or(libc::EIO));
         let descriptor = opened.as_ref().ok().map(AsFd::as_fd);
-        if send_descriptor(line.as_fd(), descriptor, &error.to_ne_bytes()).is_err() {
+        if send_descriptor(server.as_fd(), descriptor, &error.to_ne_bytes()).is_err() {
             return;
         }
     }
 }
 
-/// Lets go of what the parent had open but for the three standard streams: its sockets live and die with it.
-fn close_all_but(line: &mut UnixStream) {
+/// Closes all that the parent had open but the three standard streams: its sockets live and die with it.
+fn close_all_but(server: &mut UnixStream) {
     const FIRST: libc::c_int = 3;
-    // SAFETY: the calls take no pointer. Whatever owns the descriptors that are closed here is never used
-    // in this process again, which ends without tidying up; `line` is given the one that stays.
+    // SAFETY: the calls take no pointer. Anything that owns the descriptors that are closed here is never used
+    // in this process again, which ends without tidying up; `server` is given the one that stays.
     unsafe {
-        let old = line.as_raw_fd();
+        let old = server.as_raw_fd();
         if old != FIRST && libc::dup3(old, FIRST, libc::O_CLOEXEC) == FIRST {
-            std::mem::forget(std::mem::replace(line, UnixStream::from_raw_fd(FIRST)));
+            std::mem::forget(std::mem::replace(server, UnixStream::from_raw_fd(FIRST)));
         }
         libc::syscall(libc::SYS_close_range, FIRST + 1, libc::c_uint::MAX, 0);
     }
@@ -96,7 +100,7 @@ fn message(outcome: &mut libc::iovec, control: &mut Control) -> libc::msghdr {
     message
 }
 
-fn send_descriptor(line: BorrowedFd, descriptor: Option<BorrowedFd>, outcome: &Outcome) -> io::Result<()> {
+fn send_descriptor(to: BorrowedFd, descriptor: Option<BorrowedFd>, outcome: &Outcome) -> io::Result<()> {
     let mut slice = libc::iovec { iov_base: outcome.as_ptr().cast_mut().cast(), iov_len: outcome.len() };
     let mut control = Control::default();
     let mut message = message(&mut slice, &mut control);
@@ -113,18 +117,24 @@ fn send_descriptor(line: BorrowedFd, descriptor: Option<BorrowedFd>, outcome: &O
             (*header).cmsg_len = libc::CMSG_LEN(size) as _;
             libc::CMSG_DATA(header).cast::<libc::c_int>().write_unaligned(descriptor.as_raw_fd());
         }
-        libc::sendmsg(line.as_raw_fd(), &message, libc::MSG_NOSIGNAL)
+        libc::sendmsg(to.as_raw_fd(), &message, libc::MSG_NOSIGNAL)
     })
     .map(drop)
 }
 
-fn receive_descriptor(line: BorrowedFd, outcome: &mut Outcome) -> io::Result<Option<OwnedFd>> {
+fn receive_descriptor(from: BorrowedFd, outcome: &mut Outcome) -> io::Result<Option<OwnedFd>> {
     let mut slice = libc::iovec { iov_base: outcome.as_mut_ptr().cast(), iov_len: outcome.len() };
     let mut control = Control::default();
     let mut message = message(&mut slice, &mut control);
-    // SAFETY: `slice` and `control` have the sizes that the header says, and live through the call.
-    let result = unsafe { libc::recvmsg(line.as_raw_fd(), &mut message, libc::MSG_CMSG_CLOEXEC) };
-    if check_size(result)? < outcome.len() {
+    let received = loop {
+        // SAFETY: `slice` and `control` have the sizes that the header says, and live through the call.
+        let result = unsafe { libc::recvmsg(from.as_raw_fd(), &mut message, libc::MSG_CMSG_CLOEXEC) };
+        match check_size(result) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            received => break received?,
+        }
+    };
+    if received < outcome.len() {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
     // SAFETY: the kernel has filled in the control data and its length; a header of type SCM_RIGHTS is followed

@@ -1,9 +1,11 @@
 //! How to ask Linux: the only unsafe code of the project.
 //!
 //! A wrapper takes slices and borrowed descriptors, returns `io::Result` and owned descriptors, and
-//! lets nothing raw out. It decides nothing: policy lives in `server` and `site`.
+//! lets nothing raw out. It decides nothing: policy and numbers live in `server` and `site`.
 #![allow(unsafe_code)]
 
+pub(crate) mod descriptor_limit;
+pub(crate) mod directory;
 pub(crate) mod epoll;
 pub(crate) mod file;
 pub(crate) mod log_opener;
@@ -13,6 +15,7 @@ pub(crate) mod priority;
 pub(crate) mod sandbox;
 pub(crate) mod signal;
 pub(crate) mod socket;
+pub(crate) mod thread;
 pub(crate) mod user;
 pub(crate) mod waker;
 

@@ -8,7 +8,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::file::{Metadata, metadata, stat};
+use super::file::{Kind, Metadata, metadata, stat};
 use super::{check_size, uninterrupted};
 
 /// Opens a directory only as a place to look from.
@@ -19,6 +19,18 @@ pub(crate) fn open_directory(path: &CStr) -> io::Result<OwnedFd> {
     open_at(None, path, libc::O_PATH | libc::O_DIRECTORY)
 }
 
+/// Opens a file to append to it, and makes it if it is missing. A FIFO that is not read is an error and not a wait
+/// without end (O_NONBLOCK). Allocates no memory.
+pub(crate) fn open_to_append(path: &CStr) -> io::Result<File> {
+    const FLAGS: libc::c_int =
+        libc::O_WRONLY | libc::O_APPEND | libc::O_CREAT | libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC;
+    const MODE: libc::c_uint = 0o666;
+    // SAFETY: `path` ends in NUL.
+    let descriptor = uninterrupted(|| unsafe { libc::open(path.as_ptr(), FLAGS, MODE) })?;
+    // SAFETY: the kernel has just made this descriptor for us and nobody else has it.
+    Ok(File::from(unsafe { OwnedFd::from_raw_fd(descriptor) }))
+}
+
 /// How [`open_beneath`] opens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
@@ -26,6 +38,10 @@ pub(crate) enum Purpose {
     Read,
     /// To see that there is a directory.
     Look,
+    /// To read the names in a directory.
+    List,
+    /// To see what a name stands for.
+    Identify,
 }
 
 impl Purpose {
@@ -33,6 +49,8 @@ impl Purpose {
         match self {
             Purpose::Read => libc::O_RDONLY | libc::O_NONBLOCK | libc::O_NOCTTY,
             Purpose::Look => libc::O_PATH | libc::O_DIRECTORY,
+            Purpose::List => libc::O_RDONLY | libc::O_DIRECTORY,
+            Purpose::Identify => libc::O_PATH,
         }
     }
 }
@@ -146,15 +164,23 @@ fn open_by_components(directory: BorrowedFd, path: &CStr, purpose: Purpose) -> i
         let name = CString::new(name)?;
         let is_last = ahead.is_empty();
         let flags = if is_last { purpose.flags() } else { Purpose::Look.flags() };
-        match open_at(Some(here), &name, flags | libc::O_NOFOLLOW) {
+        match open_unless_symlink(here, &name, flags) {
             Ok(file) if is_last => return Ok(File::from(file)),
             Ok(directory) => opened.push(directory),
             Err(error) if matches!(error.raw_os_error(), Some(libc::ELOOP | libc::ENOTDIR)) => {
-                let target = read_link_at(here, &name).map_err(|_| error)?;
                 symlinks += 1;
                 if symlinks > MAX_SYMLINKS {
                     return Err(io::Error::from_raw_os_error(libc::ELOOP));
                 }
+                let target = match read_link_at(here, &name) {
+                    Ok(target) => target,
+                    // It was a symlink, and is replaced by this moment: it is looked at again.
+                    Err(_) if error.raw_os_error() == Some(libc::ELOOP) => {
+                        ahead.push(name.into_bytes());
+                        continue;
+                    }
+                    Err(_) => return Err(error),
+                };
                 last_link = LeadsOutside { link: name.into_bytes(), target };
                 let target = last_link.target.as_slice();
                 if target.starts_with(b"/") {
@@ -199,6 +225,16 @@ fn components(path: &[u8]) -> io::Result<Vec<Vec<u8>>> {
         [b'/', ..] => Err(io::Error::from_raw_os_error(libc::EXDEV)),
         _ => Ok(path.split(|&byte| byte == b'/').rev().map(<[u8]>::to_vec).collect()),
     }
+}
+
+/// Opens a name, but no symlink. `ELOOP` for a symlink, or `ENOTDIR` where a directory is wanted.
+fn open_unless_symlink(directory: BorrowedFd, name: &CStr, flags: libc::c_int) -> io::Result<OwnedFd> {
+    let opened = open_at(Some(directory), name, flags | libc::O_NOFOLLOW)?;
+    // Only what may be anything, and is not to be read, can be the symlink itself.
+    if flags == Purpose::Identify.flags() && metadata(&opened)?.kind == Kind::Symlink {
+        return Err(io::Error::from_raw_os_error(libc::ELOOP));
+    }
+    Ok(opened)
 }
 
 fn open_at(directory: Option<BorrowedFd>, path: &CStr, flags: libc::c_int) -> io::Result<OwnedFd> {

@@ -74,7 +74,7 @@ const FREELY: &[libc::c_long] = &[
     libc::SYS_sendmsg, libc::SYS_sendfile, libc::SYS_shutdown, libc::SYS_close,
     // Files, which Landlock and the root confine.
     libc::SYS_openat, libc::SYS_openat2, libc::SYS_readlinkat, libc::SYS_fstat, libc::SYS_newfstatat,
-    libc::SYS_statx, libc::SYS_read, libc::SYS_pread64, libc::SYS_preadv2, libc::SYS_readahead,
+    libc::SYS_statx, libc::SYS_getdents64, libc::SYS_read, libc::SYS_pread64, libc::SYS_preadv2, libc::SYS_readahead,
     super::page_cache::CACHESTAT,
     // The log: a write, and another file from the process that opens it.
     libc::SYS_write, libc::SYS_recvmsg,
@@ -82,7 +82,7 @@ const FREELY: &[libc::c_long] = &[
     libc::SYS_brk, libc::SYS_munmap, libc::SYS_mremap, libc::SYS_madvise, libc::SYS_futex,
     libc::SYS_set_robust_list, libc::SYS_rseq, libc::SYS_sigaltstack, libc::SYS_rt_sigaction,
     libc::SYS_rt_sigprocmask, libc::SYS_rt_sigreturn, libc::SYS_restart_syscall, libc::SYS_sched_yield,
-    libc::SYS_sched_getaffinity, libc::SYS_gettid, libc::SYS_getpid, libc::SYS_exit, libc::SYS_exit_group,
+    libc::SYS_sched_getaffinity, libc::SYS_getrusage, libc::SYS_gettid, libc::SYS_getpid, libc::SYS_exit, libc::SYS_exit_group,
     // Time, where the kernel has no faster way to it, and random numbers.
     libc::SYS_clock_gettime, libc::SYS_clock_nanosleep, libc::SYS_getrandom,
     #[cfg(target_arch = "x86_64")] libc::SYS_epoll_wait,

@@ -1,37 +1,38 @@
-//! TCP sockets that never block (tcp(7), socket(7)).
+//! TCP sockets that never block (tcp(7), socket(7), sendfile(2)).
 
+use std::fs::File;
 use std::io;
 use std::mem::{MaybeUninit, size_of};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{check, check_size};
 
 /// Slices that [`Socket::send`] takes at most in one call.
 pub(crate) const MAX_SLICES: usize = 16;
 
-/// How long the kernel keeps a connection to itself before its first byte has come, in seconds.
-const DEFER_SECONDS: libc::c_int = 1;
-
-/// Bytes that the kernel keeps of what could not be sent yet, for a client of which nothing is known. With
-/// megabytes, as it likes to, a thousand clients that read nothing cost gigabytes, and seconds to fill and to
-/// free them.
-const SHORT_QUEUE: libc::c_int = 256 * 1024;
+/// Options of a listener, which the sockets that it accepts inherit.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Options {
+    /// Seconds for which the kernel may wait for the first bytes of a connection before it hands it over
+    /// (TCP_DEFER_ACCEPT).
+    pub defer_seconds: u32,
+    /// Bytes that the kernel keeps at most of what could not be sent yet (TCP_NOTSENT_LOWAT).
+    pub unsent_limit: u32,
+}
 
 /// A socket that listens.
 #[derive(Debug)]
 pub(crate) struct Listener(OwnedFd);
 
 impl Listener {
-    /// Takes an address, on which nobody is heard before [`Listener::listen`]; port 0 lets the system choose. `::`
-    /// takes IPv4 too.
-    ///
-    /// A connection is handed over once its first bytes are there (TCP_DEFER_ACCEPT): the request can then
-    /// be read at once, without waiting. A client that says nothing is handed over a little later.
+    /// Takes an address; port 0 lets the system choose. `::` takes IPv4 too. Nobody can connect before
+    /// [`Listener::listen`].
     ///
     /// # Errors
     /// The system's: the address is in use, not ours, or its port is reserved.
-    pub(crate) fn bind(address: SocketAddr, reuse_port: bool) -> io::Result<Listener> {
+    pub(crate) fn bind(address: SocketAddr, reuse_port: bool, options: Options) -> io::Result<Listener> {
         let family = if address.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
         let kind = libc::SOCK_STREAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
         // SAFETY: the call takes no pointer.
@@ -43,39 +44,55 @@ impl Listener {
             set_option(socket.as_fd(), libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, 0)?;
         }
         set_option(socket.as_fd(), libc::SOL_SOCKET, libc::SO_REUSEPORT, reuse_port.into())?;
-        set_tcp_options(socket.as_fd())?;
+        set_tcp_options(socket.as_fd(), options)?;
         let (raw, length) = RawAddress::from(address);
         // SAFETY: `raw` lives through the call and its first `length` bytes are an address.
         check(unsafe { libc::bind(socket.as_raw_fd(), raw.as_ptr(), length) })?;
         Ok(Listener(socket))
     }
 
-    /// Listens, unless it does already. From now on clients wait here: those of another server's too that shares
-    /// the port.
+    /// Listens, and returns false if it does already. From this moment on clients can connect.
     ///
     /// # Errors
-    /// The system's: somebody else has begun to listen there.
-    pub(crate) fn listen(&self, backlog: i32) -> io::Result<()> {
+    /// The system's: another socket has begun to listen there.
+    pub(crate) fn listen(&self, backlog: i32) -> io::Result<bool> {
         if get_option(self.0.as_fd(), libc::SOL_SOCKET, libc::SO_ACCEPTCONN)? == 1 {
-            return Ok(());
+            return Ok(false);
         }
         // SAFETY: the call takes no pointer.
         check(unsafe { libc::listen(self.0.as_raw_fd(), backlog) })?;
-        if get_option(self.0.as_fd(), libc::SOL_SOCKET, libc::SO_REUSEPORT)? == 1 {
-            prefer_the_second(self.0.as_fd())?;
-        }
-        Ok(())
+        Ok(true)
     }
 
-    /// The socket that a supervisor has opened and passes on, if it has (sd_listen_fds(3)). To be called once.
+    /// Whether other sockets may share the port.
+    pub(crate) fn shares_port(&self) -> io::Result<bool> {
+        Ok(get_option(self.0.as_fd(), libc::SOL_SOCKET, libc::SO_REUSEPORT)? == 1)
+    }
+
+    /// Makes the kernel give every new connection to one of the sockets that share the port, counted from 0 in the
+    /// order in which they have begun to listen. When one of them is closed the last one gets its number. Where there
+    /// is no socket with this number the kernel chooses among all.
+    pub(crate) fn prefer(&self, index: u32) -> io::Result<()> {
+        let code = (libc::BPF_RET | libc::BPF_K) as u16;
+        let mut program = [libc::sock_filter { code, jt: 0, jf: 0, k: index }];
+        let program = libc::sock_fprog { len: 1, filter: program.as_mut_ptr() };
+        let size = size_of::<libc::sock_fprog>() as libc::socklen_t;
+        let (level, option) = (libc::SOL_SOCKET, libc::SO_ATTACH_REUSEPORT_CBPF);
+        let pointer = (&raw const program).cast();
+        // SAFETY: the structure and the one instruction that it points to live through the call, which copies them.
+        check(unsafe { libc::setsockopt(self.0.as_raw_fd(), level, option, pointer, size) }).map(drop)
+    }
+
+    /// The socket that a supervisor has opened and passes on, if it has (sd_listen_fds(3)); the first call gets it.
     ///
     /// # Errors
     /// `InvalidInput` for more than one, or for what is no listening TCP socket.
-    pub(crate) fn inherited() -> io::Result<Option<Listener>> {
-        /// The first descriptor behind the three standard streams.
+    pub(crate) fn inherited(options: Options) -> io::Result<Option<Listener>> {
+        /// The first descriptor after the three standard streams.
         const FIRST: RawFd = 3;
+        static IS_TAKEN: AtomicBool = AtomicBool::new(false);
         let number = |name| std::env::var(name).ok().and_then(|text| text.parse::<u32>().ok());
-        if number("LISTEN_PID") != Some(std::process::id()) {
+        if number("LISTEN_PID") != Some(std::process::id()) || IS_TAKEN.swap(true, Ordering::Relaxed) {
             return Ok(None);
         }
         match number("LISTEN_FDS") {
@@ -83,8 +100,13 @@ impl Listener {
             Some(1) => {}
             Some(_) => return Err(io::Error::new(io::ErrorKind::InvalidInput, "more than one socket")),
         }
-        // SAFETY: the two variables say that the supervisor has opened this descriptor for this very process,
-        // and nobody else here has asked for it.
+        // SAFETY: the call takes no pointer.
+        let flags = check(unsafe { libc::fcntl(FIRST, libc::F_GETFD) })?;
+        if flags & libc::FD_CLOEXEC != 0 {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the descriptor was not passed on"));
+        }
+        // SAFETY: the descriptor is open. It was passed on to this process and belongs to nothing in it, for all that
+        // this process opens is closed on exec. And it is taken once.
         let socket = unsafe { OwnedFd::from_raw_fd(FIRST) };
         let is_listening = get_option(socket.as_fd(), libc::SOL_SOCKET, libc::SO_ACCEPTCONN)? == 1;
         let is_tcp = get_option(socket.as_fd(), libc::SOL_SOCKET, libc::SO_PROTOCOL)? == libc::IPPROTO_TCP;
@@ -96,7 +118,7 @@ impl Listener {
             check(libc::fcntl(FIRST, libc::F_SETFL, libc::O_NONBLOCK))?;
             check(libc::fcntl(FIRST, libc::F_SETFD, libc::FD_CLOEXEC))?;
         }
-        set_tcp_options(socket.as_fd())?;
+        set_tcp_options(socket.as_fd(), options)?;
         Ok(Some(Listener(socket)))
     }
 
@@ -193,13 +215,24 @@ impl Socket {
         check_size(unsafe { libc::sendmsg(self.0.as_raw_fd(), &message, flags) })
     }
 
-    /// Bytes that were sent and that the client's system has not acknowledged yet (SIOCOUTQ, tcp(7)).
-    pub(crate) fn unacknowledged(&self) -> u64 {
+    /// Sends bytes of a file from `offset` on without copying them through this process; returns how many.
+    /// 0 means that the file has become shorter.
+    ///
+    /// # Errors
+    /// `WouldBlock` when there is no room; the connection's; the file's.
+    pub(crate) fn send_file(&self, file: &File, offset: u64, count: usize) -> io::Result<usize> {
+        let mut offset = offset as libc::off64_t;
+        // SAFETY: `offset` lives through the call.
+        check_size(unsafe { libc::sendfile64(self.0.as_raw_fd(), file.as_raw_fd(), &mut offset, count) })
+    }
+
+    /// Bytes that were sent and that the client's system has not acknowledged yet (SIOCOUTQ, tcp(7)); `None` where the
+    /// kernel does not tell.
+    pub(crate) fn unacknowledged(&self) -> Option<u64> {
         let mut count: libc::c_int = 0;
         // SAFETY: `count` lives through the call and is the integer that the kernel writes.
         let result = unsafe { libc::ioctl(self.0.as_raw_fd(), libc::TIOCOUTQ, &mut count) };
-        // It fails for no connected socket: then nothing is on its way.
-        if result < 0 { 0 } else { u64::try_from(count).unwrap_or(0) }
+        if result < 0 { None } else { u64::try_from(count).ok() }
     }
 
     /// Lets the kernel keep as much of what could not be sent yet as it likes: fewer and larger steps.
@@ -235,28 +268,13 @@ impl AsFd for Socket {
     }
 }
 
-/// What accepted sockets inherit: a response is sent in as few calls as it takes, and then at once; little
-/// waits in the kernel. And what makes the kernel wait for the first bytes.
-fn set_tcp_options(socket: BorrowedFd) -> io::Result<()> {
+/// Sets the options that accepted sockets inherit. Sends are never delayed (TCP_NODELAY): a response is sent in as few
+/// calls as it takes.
+fn set_tcp_options(socket: BorrowedFd, options: Options) -> io::Result<()> {
     set_option(socket, libc::IPPROTO_TCP, libc::TCP_NODELAY, 1)?;
-    set_option(socket, libc::IPPROTO_TCP, libc::TCP_NOTSENT_LOWAT, SHORT_QUEUE)?;
-    set_option(socket, libc::IPPROTO_TCP, libc::TCP_DEFER_ACCEPT, DEFER_SECONDS)
-}
-
-/// Makes the kernel give every new connection to the second of the sockets that share this port: to the server
-/// that was started last. The first one can then finish and close without losing any. A socket that is alone
-/// gets them all, for where there is no second the kernel chooses among those there are.
-fn prefer_the_second(socket: BorrowedFd) -> io::Result<()> {
-    /// The number that the program returns: sockets are counted from 0.
-    const SECOND: u32 = 1;
-    let mut program =
-        [libc::sock_filter { code: (libc::BPF_RET | libc::BPF_K) as u16, jt: 0, jf: 0, k: SECOND }];
-    let program = libc::sock_fprog { len: 1, filter: program.as_mut_ptr() };
-    let size = size_of::<libc::sock_fprog>() as libc::socklen_t;
-    let (level, option) = (libc::SOL_SOCKET, libc::SO_ATTACH_REUSEPORT_CBPF);
-    let pointer = (&raw const program).cast();
-    // SAFETY: the structure and the one instruction that it points to live through the call, which copies them.
-    check(unsafe { libc::setsockopt(socket.as_raw_fd(), level, option, pointer, size) }).map(drop)
+    let number = |value: u32| libc::c_int::try_from(value).unwrap_or(libc::c_int::MAX);
+    set_option(socket, libc::IPPROTO_TCP, libc::TCP_NOTSENT_LOWAT, number(options.unsent_limit))?;
+    set_option(socket, libc::IPPROTO_TCP, libc::TCP_DEFER_ACCEPT, number(options.defer_seconds))
 }
 
 fn get_option(socket: BorrowedFd, level: i32, option: i32) -> io::Result<libc::c_int> {
@@ -358,7 +376,8 @@ mod tests {
 
     #[test]
     fn nothing_waits_on_a_new_listener() {
-        let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), false).unwrap();
+        let options = Options { defer_seconds: 1, unsent_limit: 1024 };
+        let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), false, options).unwrap();
         listener.listen(1).unwrap();
         assert_ne!(listener.local_address().unwrap().port(), 0);
         assert_eq!(listener.accept().unwrap_err().kind(), io::ErrorKind::WouldBlock);

@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::calendar;
 use crate::client::Client;
-use crate::date;
 use crate::patience::eventually;
 use crate::server::{Server, unprivileged};
 use crate::site::{Site, WELCOME};
@@ -43,7 +43,7 @@ fn parse(line: &str) -> Option<Line> {
     let (agent, microseconds) = rest.split_once("\" ")?;
     Some(Line {
         peer: peer.to_owned(),
-        time: date::parse_log(time)?,
+        time: calendar::parse_log(time)?,
         request: request.to_owned(),
         status: status.parse().ok()?,
         bytes: bytes.parse().ok()?,
@@ -62,14 +62,14 @@ fn await_lines(server: &Server, count: usize) -> Vec<Line> {
 #[test]
 fn a_line_has_all_its_parts() {
     let server = Site::new().serve();
-    let (before, begin) = (date::now(), Instant::now());
+    let (before, begin) = (calendar::now(), Instant::now());
     let mut client = server.connect();
     client.ask("GET", "/?q=1", "Referer: http://a/b\r\nUser-Agent: curl/7.88\r\n");
     let line = await_lines(&server, 1).remove(0);
     assert_eq!((line.peer.as_str(), line.request.as_str()), ("127.0.0.1", "GET /?q=1 HTTP/1.1"));
     assert_eq!((line.status, line.bytes), (200, WELCOME.len() as u64));
     assert_eq!((line.referrer.as_str(), line.agent.as_str()), ("http://a/b", "curl/7.88"));
-    assert!((before..=date::now()).contains(&line.time), "{line:?}");
+    assert!((before..=calendar::now()).contains(&line.time), "{line:?}");
     assert!(u128::from(line.microseconds) <= begin.elapsed().as_micros(), "{line:?}");
 }
 
@@ -313,6 +313,23 @@ fn a_log_that_cannot_be_reopened_does_not_stop_it_either() {
     for _ in 0..100 {
         assert_eq!(server.get("/").text(), WELCOME);
     }
+}
+
+#[test]
+fn a_log_without_a_descriptor_is_reopened_later() {
+    let site = Site::new();
+    let log = site.outside("access.log");
+    let server = site.serve_with(&["--file-log", log.to_str().expect("an ordinary name")]);
+    fs::rename(&log, site.outside("access.log.1")).expect("rotate");
+    server.process.limit_descriptors(3);
+    server.process.signal(libc::SIGHUP);
+    let line = server.process.errors.await_line(|line| line.contains("cannot be reopened"));
+    assert!(line.ends_with("the old file goes on: no descriptor is left for it"), "{line}");
+    server.process.limit_descriptors(100);
+    server.process.signal(libc::SIGHUP);
+    eventually("the log is reopened", || {
+        fs::read_to_string(&log).is_ok_and(|text| text.contains("reopened"))
+    });
 }
 
 /// A server whose standard error is in the hands of the test, which reads it or does not.

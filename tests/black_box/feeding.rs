@@ -1,5 +1,5 @@
-//! The helper for every table of request heads: each row is fed to the server in three ways (whole, every
-//! byte in a segment of its own, and with a second request right behind it), and must have the same outcome
+//! A helper for tables of request heads: each row is fed to the server in three ways (whole, every
+//! byte in a segment of its own, and with a second request right after it), and must have the same outcome
 //! each time. A difference between them is a bug in reading, or a door for request smuggling.
 
 use crate::client::{Client, method_of};

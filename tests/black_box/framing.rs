@@ -1,6 +1,6 @@
-//! Where a request ends (RFC 9112 sections 6 and 7): bodies are skipped to the byte, so that the next request
+//! The end of a request (RFC 9112 sections 6 and 7): bodies are skipped to the byte, so that the next request
 //! begins where it should, and whatever could be understood in two ways is refused and the connection closed.
-//! What lies behind a refused or unread body is never taken for a request.
+//! Bytes after a refused or unread body are never taken for a request.
 
 use crate::feeding::{After, Row, check};
 use crate::server::Server;

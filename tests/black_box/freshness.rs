@@ -6,8 +6,8 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
+use crate::calendar;
 use crate::client::Client;
-use crate::date;
 use crate::patience::eventually;
 use crate::site::{Site, pattern};
 
@@ -77,7 +77,7 @@ fn rewritten_with_its_old_time() {
     with_every_server(|site, client| {
         for round in 0..ROUNDS {
             let text = format!("round {round:08}");
-            site.write_dated("file.txt", &text, date::EXAMPLE);
+            site.write_dated("file.txt", &text, calendar::EXAMPLE);
             assert_text(client, "/file.txt", &text);
         }
     });
@@ -191,9 +191,9 @@ fn its_time_is_touched() {
     with_every_server(|site, client| {
         site.write("file.txt", "the same bytes");
         for round in 0..ROUNDS {
-            let seconds = date::EXAMPLE + i64::try_from(round).expect("small");
+            let seconds = calendar::EXAMPLE + i64::try_from(round).expect("small");
             site.set_modified("file.txt", seconds);
-            assert_eq!(client.get("/file.txt").must("Last-Modified"), date::imf(seconds));
+            assert_eq!(client.get("/file.txt").must("Last-Modified"), calendar::imf(seconds));
         }
     });
 }
@@ -236,7 +236,7 @@ fn a_precompressed_neighbour_changes_and_goes() {
         for round in 0..ROUNDS {
             let text = |number: usize| format!("gz {round} {number:04}");
             let (original, neighbour) = (format!("{round}.js"), format!("{round}.js.gz"));
-            site.write_dated(&original, "the original", date::EXAMPLE);
+            site.write_dated(&original, "the original", calendar::EXAMPLE);
             site.write(&neighbour, text(0));
             assert_coded(client, &original, Some("gzip"), &text(0));
             site.replace(&neighbour, text(1));
@@ -261,7 +261,7 @@ fn assert_coded_soon(client: &mut Client, name: &str, expected: &str) {
 #[test]
 fn a_precompressed_neighbour_that_appears_is_noticed_soon() {
     with_every_server(|site, client| {
-        site.write_dated("app.js", "the original", date::EXAMPLE);
+        site.write_dated("app.js", "the original", calendar::EXAMPLE);
         assert_coded(client, "app.js", None, "the original");
         wait_until_settled(client);
         site.write("app.js.gz", "gz");
@@ -273,8 +273,8 @@ fn a_precompressed_neighbour_that_appears_is_noticed_soon() {
 fn a_neighbour_that_was_too_old_and_is_brought_up_to_date_is_noticed_soon() {
     // Rewritten in place: nothing changes in the folder but the file itself.
     with_every_server(|site, client| {
-        site.write_dated("app.js", "the original", date::EXAMPLE);
-        site.write_dated("app.js.gz", "old", date::EXAMPLE - 1);
+        site.write_dated("app.js", "the original", calendar::EXAMPLE);
+        site.write_dated("app.js.gz", "old", calendar::EXAMPLE - 1);
         assert_coded(client, "app.js", None, "the original");
         wait_until_settled(client);
         assert_coded(client, "app.js", None, "the original");
@@ -293,10 +293,10 @@ fn an_original_that_becomes_newer_leaves_its_neighbour_behind() {
     with_every_server(|site, client| {
         for round in 0..ROUNDS {
             let text = format!("the original of round {round}");
-            site.write_dated("app.js", &text, date::EXAMPLE);
-            site.write_dated("app.js.gz", "gz", date::EXAMPLE);
+            site.write_dated("app.js", &text, calendar::EXAMPLE);
+            site.write_dated("app.js.gz", "gz", calendar::EXAMPLE);
             assert_coded(client, "app.js", Some("gzip"), "gz");
-            site.set_modified("app.js", date::EXAMPLE + 1);
+            site.set_modified("app.js", calendar::EXAMPLE + 1);
             assert_coded(client, "app.js", None, &text);
         }
     });

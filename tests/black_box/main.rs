@@ -5,8 +5,8 @@
 #![allow(clippy::panic, reason = "a failed expectation is how a test speaks, also in its helpers")]
 
 // The harness: what every feature below is written with.
+mod calendar;
 mod client;
-mod date;
 mod feeding;
 mod patience;
 mod response;
@@ -16,7 +16,7 @@ mod system;
 
 // The command: how it starts, stops and speaks to its operator.
 mod access_log;
-mod gate;
+mod limits;
 mod sandbox;
 mod signals;
 mod startup;
@@ -24,24 +24,27 @@ mod upgrade;
 mod workers;
 
 // From a target to a file, and never to any other file.
+mod charset;
 mod confinement;
+mod dot_files;
 mod files;
 mod freshness;
+mod media_types;
 mod redirect;
 
 // The protocol, in the order in which a request walks through it (RFC 9112, then RFC 9110).
-mod request_line;
+mod parser;
 
 mod connection;
-mod fields;
+mod field;
 mod framing;
 mod timeouts;
 
-mod methods;
+mod request;
 
-mod codings;
-mod errors;
+mod encoding;
+mod error_page;
 mod preconditions;
-mod ranges;
+mod range;
 mod response_head;
 mod validators;

@@ -1,4 +1,4 @@
-//! How long a test waits before it calls something broken, and the one way to wait for what sends no event.
+//! A helper: the time after which a test calls something broken, and the one way to wait for what sends no event.
 //! A deadline here is never a measurement: it is generous, so that a busy machine fails no test,
 //! and it is reached only by a server that hangs.
 

@@ -2,24 +2,24 @@
 //! where a row says {tag} or {date}. Then what a 304 carries (15.4.5), and that none of it matters where the
 //! plain reply would not be a success (13.2.1).
 
+use crate::calendar;
 use crate::client::Client;
-use crate::date;
 use crate::response::Response;
 use crate::server::Server;
 use crate::site::Site;
 
 fn site() -> (Site, Server) {
     let site = Site::new();
-    site.write_dated("file.txt", "content", date::EXAMPLE);
+    site.write_dated("file.txt", "content", calendar::EXAMPLE);
     let server = site.serve();
     (site, server)
 }
 
 /// Puts the validators of the file into a row.
 fn filled(fields: &str, tag: &str) -> String {
-    let fields = fields.replace("{tag}", tag).replace("{date}", &date::imf(date::EXAMPLE));
-    let fields = fields.replace("{earlier}", &date::imf(date::EXAMPLE - 1));
-    let fields = fields.replace("{later}", &date::imf(date::EXAMPLE + 1));
+    let fields = fields.replace("{tag}", tag).replace("{date}", &calendar::imf(calendar::EXAMPLE));
+    let fields = fields.replace("{earlier}", &calendar::imf(calendar::EXAMPLE - 1));
+    let fields = fields.replace("{later}", &calendar::imf(calendar::EXAMPLE + 1));
     fields.split('|').map(|line| format!("{line}\r\n")).collect()
 }
 
@@ -162,8 +162,8 @@ fn not_modified(client: &mut Client, target: &str, fields: &str) -> (Response, R
 #[test]
 fn what_a_304_carries() {
     let site = Site::new();
-    site.write_dated("plain.txt", "content", date::EXAMPLE);
-    site.write_dated("coded.txt", "content", date::EXAMPLE);
+    site.write_dated("plain.txt", "content", calendar::EXAMPLE);
+    site.write_dated("coded.txt", "content", calendar::EXAMPLE);
     site.write("coded.txt.gz", "gz");
     let server = site.serve_with(&["--cache-control", "max-age=60"]);
     let mut client = server.connect();
@@ -183,7 +183,7 @@ fn what_a_304_carries() {
 #[test]
 fn the_tag_of_another_coding_is_another_tag() {
     let site = Site::new();
-    site.write_dated("coded.txt", "content", date::EXAMPLE);
+    site.write_dated("coded.txt", "content", calendar::EXAMPLE);
     site.write("coded.txt.gz", "gz");
     let server = site.serve();
     let mut client = server.connect();

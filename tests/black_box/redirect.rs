@@ -46,6 +46,24 @@ fn locations() {
     }
 }
 
+/// A query goes into Location as it was sent, and a field holds no raw bytes.
+#[test]
+fn raw_bytes_of_a_query_are_encoded() {
+    let site = Site::new();
+    site.make_folder("dir");
+    let server = site.serve();
+    let table: [(&str, &[u8], &str); 3] = [
+        ("UTF-8", b"/dir?q=\xc3\xb6", "dir/?q=%C3%B6"),
+        ("no UTF-8", b"/dir?\xff", "dir/?%FF"),
+        ("beside what is encoded", b"/dir?a=%41&b=\xc3\xb6/?", "dir/?a=%41&b=%C3%B6/?"),
+    ];
+    for (what, target, expected) in table {
+        let mut client = server.connect_as(what);
+        let reply = client.request([b"GET ", target, b" HTTP/1.1\r\nHost: a\r\n\r\n"].concat());
+        assert_eq!((reply.status, reply.must("Location")), (301, expected), "{what}");
+    }
+}
+
 #[test]
 fn odd_folder_names_stay_one_harmless_segment() {
     let names: &[&[u8]] = &[

@@ -2,7 +2,7 @@
 //! What the server promises for each and every reply is checked here once, so that no test repeats it.
 //! `client.rs` reads the bytes; this file only gives them their meaning.
 
-use crate::date;
+use crate::calendar;
 
 /// A status line, the fields in their order, and the body as far as it was read.
 #[derive(Clone, Debug)]
@@ -39,7 +39,7 @@ impl Response {
 
     /// The second in the Date field.
     pub(crate) fn date(&self) -> i64 {
-        date::parse_imf(self.must("Date")).expect("checked when it was parsed")
+        calendar::parse_imf(self.must("Date")).expect("checked when it was parsed")
     }
 
     /// Content-Length as a number.
@@ -69,8 +69,8 @@ impl Response {
             ensure(!repeated, || format!("{name} comes twice in {self:?}"))?;
         }
         ensure(self.field("Server") == Some("Otuserver"), || format!("no Server in {self:?}"))?;
-        let date = self.field("Date").and_then(date::parse_imf);
-        ensure(date.is_some_and(|date| date <= date::now()), || format!("no valid Date in {self:?}"))?;
+        let date = self.field("Date").and_then(calendar::parse_imf);
+        ensure(date.is_some_and(|date| date <= calendar::now()), || format!("no valid Date in {self:?}"))?;
         let connection = self.field("Connection");
         ensure(matches!(connection, None | Some("close" | "keep-alive")), || {
             format!("Connection of {self:?}")

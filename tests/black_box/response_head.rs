@@ -1,16 +1,16 @@
-//! What stands in the head of every reply (RFC 9110 sections 6.6.1, 8.3, 8.6, 10.2.4) and what the flags
-//! change in it. That each reply is well-formed, with Server, Date and a length, is checked in
+//! The head of every reply (RFC 9110 sections 6.6.1, 8.3, 8.6, 10.2.4) and the changes
+//! that flags make to it. That each reply is well-formed, with Server, Date and a length, is checked in
 //! `response.rs` for all tests at once.
 
 use std::time::Duration;
 
-use crate::date;
+use crate::calendar;
 use crate::site::{Site, WELCOME};
 
 #[test]
 fn a_found_file() {
     let site = Site::new();
-    site.write_dated("page.html", "hello", date::EXAMPLE);
+    site.write_dated("page.html", "hello", calendar::EXAMPLE);
     let reply = site.serve().get("/page.html");
     let expected = [
         ("Content-Length", "5"),
@@ -44,11 +44,11 @@ fn the_date_is_right_to_the_second() {
     // For two seconds, so that a date that was rendered once and kept is seen to move on.
     let server = Site::new().serve();
     let mut client = server.connect();
-    let end = date::now() + 2;
-    while date::now() < end {
-        let before = date::now();
+    let end = calendar::now() + 2;
+    while calendar::now() < end {
+        let before = calendar::now();
         let reply = client.get("/");
-        assert!((before..=date::now()).contains(&reply.date()), "{}", reply.must("Date"));
+        assert!((before..=calendar::now()).contains(&reply.date()), "{}", reply.must("Date"));
         assert!(client.is_silent_for(Duration::from_millis(5)));
     }
 }
@@ -60,9 +60,9 @@ fn the_date_is_right_after_a_pause() {
     let mut client = server.connect();
     assert_eq!(client.get("/").text(), WELCOME);
     assert!(client.is_silent_for(Duration::from_millis(1500)));
-    let before = date::now();
+    let before = calendar::now();
     let reply = client.get("/");
-    assert!((before..=date::now()).contains(&reply.date()), "{}", reply.must("Date"));
+    assert!((before..=calendar::now()).contains(&reply.date()), "{}", reply.must("Date"));
 }
 
 #[test]

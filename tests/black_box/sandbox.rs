@@ -1,4 +1,4 @@
-//! What a locked-in server can do and what it cannot. A debug build has a hidden flag that tries the forbidden from
+//! The rights that a locked-in server keeps, and those that it has given up. A debug build has a hidden flag that tries the forbidden from
 //! inside, once locked and once not, so that a trial that proves nothing is noticed.
 
 use std::fs;

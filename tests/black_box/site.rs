@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 
-use crate::date;
+use crate::calendar;
 use crate::server::{self, Server};
 
 /// What `/` answers on every test site.
@@ -107,7 +107,7 @@ impl Site {
 
     pub(crate) fn set_modified(&self, name: &str, seconds: i64) {
         let file = File::options().write(true).open(self.path(name)).expect("open for its time");
-        file.set_modified(date::system_time(seconds)).expect("set the time");
+        file.set_modified(calendar::system_time(seconds)).expect("set the time");
     }
 
     /// `httpd` for this site, on a port that the system chooses.

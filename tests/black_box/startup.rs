@@ -1,4 +1,4 @@
-//! How the command starts and how it refuses to: flags, environment, the line that says where it listens,
+//! The start of the command, and its refusals: flags, environment, the line that says where it listens,
 //! exit codes and messages. 2 is for what the operator typed, 1 for what the machine would not do.
 //! Never a panic, never a silent failure.
 

@@ -71,8 +71,12 @@ fn what_is_passed_on_must_be_a_listening_socket() {
     for (line, expected) in [
         ("exec 3</dev/null; export LISTEN_FDS=1 LISTEN_PID=$$", "cannot use LISTEN_FDS"),
         ("export LISTEN_FDS=2 LISTEN_PID=$$", "more than one socket"),
+        // Nothing is passed on, and no descriptor of the server's own is taken for it.
+        ("export LISTEN_FDS=1 LISTEN_PID=$$", "Bad file descriptor"),
     ] {
-        let mut process = Process::spawn(after_shell_line(line, &site.command(&[])));
+        let log = site.outside("log");
+        let flags = ["--file-log", log.to_str().expect("an ordinary name")];
+        let mut process = Process::spawn(after_shell_line(line, &site.command(&flags)));
         assert_eq!(process.await_exit().code(), Some(1), "{line}");
         process.errors.await_line(|text| text.contains(expected));
     }
@@ -115,6 +119,37 @@ fn the_server_that_was_started_last_gets_all_that_is_new() {
     // Back again: the new one goes, and the old one is as if nothing had been.
     drop(new);
     assert_eq!(old.get("/").text(), WELCOME);
+}
+
+#[test]
+fn so_does_the_third_of_three() {
+    let sites = ["first", "second", "third"].map(|name| {
+        let site = Site::new();
+        site.replace("index.html", name);
+        site
+    });
+    let flags = ["--reuse-port", "--grace", "1"];
+    // Whichever of the older two goes first, the newest is all that is left in the end.
+    for (one, other) in [(0, 1), (1, 0)] {
+        let first = sites[0].serve_with(&flags);
+        let port = first.address.port();
+        let second = Server::start(sites[1].command_on(port, &flags));
+        let third = Server::start(sites[2].command_on(port, &flags));
+        for _ in 0..20 {
+            assert_eq!(third.get("/").text(), "third");
+        }
+        let mut old = [first, second];
+        for index in [one, other] {
+            old[index].process.signal(libc::SIGTERM);
+            assert_eq!(old[index].process.await_exit().code(), Some(0));
+            // With two left of three, the kernel may choose the older one: it serves what it always did.
+            let text = third.get("/").text().to_owned();
+            assert!(text == "third" || index == one && text == ["first", "second"][other], "{text}");
+        }
+        for _ in 0..20 {
+            assert_eq!(third.get("/").text(), "third");
+        }
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@
 use std::fs::{self, File};
 use std::time::{Duration, UNIX_EPOCH};
 
-use crate::date;
+use crate::calendar;
 use crate::patience::eventually;
 use crate::server::Server;
 use crate::site::{Site, pattern};
@@ -109,11 +109,11 @@ fn two_servers_with_the_same_files_agree() {
 fn other_files_have_other_tags() {
     let site = Site::new();
     let server = site.serve();
-    site.write_dated("a.txt", "aaaa", date::EXAMPLE);
+    site.write_dated("a.txt", "aaaa", calendar::EXAMPLE);
     let first = tag(&server, "/a.txt");
     for (what, bytes, seconds) in [
-        ("another length", "aaaaa", date::EXAMPLE),
-        ("other bytes and another time", "bbbb", date::EXAMPLE + 1),
+        ("another length", "aaaaa", calendar::EXAMPLE),
+        ("other bytes and another time", "bbbb", calendar::EXAMPLE + 1),
     ] {
         site.write_dated("b.txt", bytes, seconds);
         assert_ne!(tag(&server, "/b.txt"), first, "{what}");
@@ -124,7 +124,7 @@ fn other_files_have_other_tags() {
 fn each_coding_has_its_own_tag() {
     let site = Site::new();
     for name in ["app.js", "app.js.br", "app.js.zst", "app.js.gz"] {
-        site.write_dated(name, "the same bytes in each", date::EXAMPLE);
+        site.write_dated(name, "the same bytes in each", calendar::EXAMPLE);
     }
     let server = site.serve();
     let mut tags: Vec<String> = ["identity", "br", "zstd", "gzip"]
@@ -143,9 +143,9 @@ fn each_coding_has_its_own_tag() {
 fn last_modified_is_the_time_of_the_file() {
     let site = Site::new();
     let server = site.serve();
-    for seconds in [1, date::EXAMPLE, 951_782_400, 1_709_164_800, date::now() - 5] {
+    for seconds in [1, calendar::EXAMPLE, 951_782_400, 1_709_164_800, calendar::now() - 5] {
         site.write_dated("file.txt", "x", seconds);
-        assert_eq!(server.get("/file.txt").must("Last-Modified"), date::imf(seconds));
+        assert_eq!(server.get("/file.txt").must("Last-Modified"), calendar::imf(seconds));
     }
 }
 
@@ -154,10 +154,10 @@ fn last_modified_is_never_later_than_date() {
     let site = Site::new();
     let server = site.serve();
     for ahead in [1, 3600, 400_000_000] {
-        site.write_dated("future.txt", "x", date::now() + ahead);
+        site.write_dated("future.txt", "x", calendar::now() + ahead);
         let reply = server.get("/future.txt");
         assert_eq!(reply.status, 200);
-        let modified = date::parse_imf(reply.must("Last-Modified")).expect("an IMF-fixdate");
+        let modified = calendar::parse_imf(reply.must("Last-Modified")).expect("an IMF-fixdate");
         assert!(modified <= reply.date(), "{reply:?}");
     }
 }
@@ -168,7 +168,7 @@ fn times_before_1970_are_served_too() {
     site.write_dated("old.txt", "old", -86_400);
     let reply = site.serve().get("/old.txt");
     assert_eq!((reply.status, reply.text().as_str()), (200, "old"));
-    let modified = reply.field("Last-Modified").map(date::parse_imf);
+    let modified = reply.field("Last-Modified").map(calendar::parse_imf);
     assert!(matches!(modified, None | Some(Some(_))), "{reply:?}");
 }
 

@@ -41,7 +41,7 @@ END
     same "curl größe.txt" "$site/größe.txt" "$tmp/body"
     c -o "$tmp/body" --request-target /größe.txt "$url" >/dev/null
     same "curl größe.txt, in raw UTF-8" "$site/größe.txt" "$tmp/body"
-    is "curl größe.txt, in raw UTF-8: the log encodes it" 1 "$(logged '"GET /gr%C3%B6%C3%9Fe\.txt HTTP/1\.1" 200 .*curl')"
+    is "curl größe.txt, in raw UTF-8: the log encodes it" 1 "$(logged '"GET /gr\\xC3\\xB6\\xC3\\x9Fe\.txt HTTP/1\.1" 200 .*curl')"
     has "curl grüße, in raw UTF-8: the location is encoded" '^location: (.*/)?gr%C3%BC%C3%9Fe/$' \
         "$(head_of --request-target /grüße "$url")"
     is "curl, raw bytes that are no UTF-8: 404" 404 "$(code --request-target $'/\377\376' "$url")"

@@ -12,11 +12,11 @@ from strace import Strace
 
 
 def errands(server):
-    """Counts how often the threads for the disk have gone to sleep."""
+    """Counts how often the threads that may wait have gone to sleep."""
     count = 0
     for thread in server.threads():
         with open(f"/proc/{server.pid}/task/{thread}/comm") as name:
-            count += server.status("voluntary_ctxt_switches", thread) if name.read() == "disk\n" else 0
+            count += server.status("voluntary_ctxt_switches", thread) if name.read() == "blocking\n" else 0
     return count
 
 

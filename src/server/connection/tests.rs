@@ -13,7 +13,6 @@ use super::*;
 use crate::config::Config;
 use crate::site::CacheShare;
 use crate::site::resolve::Root;
-use crate::site::shared::Shared;
 use crate::sys::socket::Socket;
 
 /// Bytes of `/large`: more than the buffers of a pair of sockets hold.
@@ -167,7 +166,7 @@ impl Driver {
 
 fn site(root: &Path, config: &Config) -> Site {
     let share = CacheShare { bytes: 1024 * 1024, descriptors: 16 };
-    Site::new(Root::new(root).unwrap(), &config.files, share, Arc::new(Shared::new(0)))
+    Site::new(Root::new(root).unwrap(), &config.files, share, Arc::default())
 }
 
 fn seconds(count: u64) -> Duration {

@@ -2,8 +2,8 @@
 //! and multipart/byteranges (14.6) taken apart by a strict reader. What a range is worth beyond 4 GiB is in
 //! `files.rs`, on coded bytes in `codings.rs`.
 
+use crate::calendar;
 use crate::client::{Client, find};
-use crate::date;
 use crate::response::Response;
 use crate::server::Server;
 use crate::site::{Site, pattern};
@@ -34,7 +34,7 @@ fn parts(parts: &[(usize, usize)]) -> Outcome {
 fn site() -> (Site, Server, Vec<u8>) {
     let site = Site::new();
     let bytes = pattern(LENGTH);
-    site.write_dated("file.txt", &bytes, date::EXAMPLE);
+    site.write_dated("file.txt", &bytes, calendar::EXAMPLE);
     let server = site.serve();
     (site, server, bytes)
 }
@@ -301,7 +301,7 @@ fn if_range() {
     let (_site, server, bytes) = site();
     let mut client = server.connect();
     let tag = client.get("/file.txt").must("ETag").to_owned();
-    let (same, earlier, later) = (date::EXAMPLE, date::EXAMPLE - 1, date::EXAMPLE + 1);
+    let (same, earlier, later) = (calendar::EXAMPLE, calendar::EXAMPLE - 1, calendar::EXAMPLE + 1);
     let table = [
         ("the tag of the file (13.1.5)", tag.clone(), part(0, 1)),
         ("another tag", "\"other\"".to_owned(), Whole),
@@ -309,11 +309,11 @@ fn if_range() {
         ("its tag without quotes", tag.replace('"', ""), Whole),
         ("a list of tags", format!("{tag}, \"other\""), Whole),
         ("an asterisk", "*".to_owned(), Whole),
-        ("its date", date::imf(same), part(0, 1)),
-        ("its date, RFC 850 (5.6.7)", date::rfc850(same), part(0, 1)),
-        ("its date, asctime (5.6.7)", date::asctime(same), part(0, 1)),
-        ("a second before", date::imf(earlier), Whole),
-        ("a second after: exact match only", date::imf(later), Whole),
+        ("its date", calendar::imf(same), part(0, 1)),
+        ("its date, RFC 850 (5.6.7)", calendar::rfc850(same), part(0, 1)),
+        ("its date, asctime (5.6.7)", calendar::asctime(same), part(0, 1)),
+        ("a second before", calendar::imf(earlier), Whole),
+        ("a second after: exact match only", calendar::imf(later), Whole),
         ("no date", "yesterday".to_owned(), Whole),
         ("nothing", String::new(), Whole),
     ];

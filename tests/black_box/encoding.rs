@@ -2,8 +2,8 @@
 //! `app.js` where the client accepts that and they are not older. The bytes of the neighbours are made up:
 //! the server does not look into them, and so no compressor is needed here.
 
+use crate::calendar;
 use crate::client::Client;
-use crate::date;
 use crate::response::Response;
 use crate::site::Site;
 
@@ -26,7 +26,7 @@ fn site() -> Site {
         ("plain.js", ORIGINAL),
     ];
     for (name, bytes) in files {
-        site.write_dated(name, bytes, date::EXAMPLE);
+        site.write_dated(name, bytes, calendar::EXAMPLE);
     }
     site
 }
@@ -166,8 +166,8 @@ fn ranges_count_coded_bytes() {
 #[test]
 fn a_neighbour_that_is_older_is_out_of_date() {
     let site = site();
-    site.set_modified("app.js.br", date::EXAMPLE - 1);
-    site.set_modified("app.js.zst", date::EXAMPLE + 1);
+    site.set_modified("app.js.br", calendar::EXAMPLE - 1);
+    site.set_modified("app.js.zst", calendar::EXAMPLE + 1);
     let server = site.serve();
     let mut client = server.connect();
     assert_eq!(ask(&mut client, "/app.js", Some("br")).text(), ORIGINAL);
@@ -211,7 +211,7 @@ fn what_is_no_regular_file_inside_the_root_is_no_neighbour() {
     let site = Site::new();
     std::fs::write(site.outside("secret.gz"), "the crown jewels").expect("a secret");
     for name in ["folder.js", "fifo.js", "link.js", "locked.js"] {
-        site.write_dated(name, ORIGINAL, date::EXAMPLE);
+        site.write_dated(name, ORIGINAL, calendar::EXAMPLE);
     }
     site.make_folder("folder.js.gz");
     crate::system::make_fifo(&site.path("fifo.js.gz"));

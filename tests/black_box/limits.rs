@@ -1,5 +1,5 @@
-//! How many connections there may be: idle ones make room, the oldest first; who finds no room is told so and
-//! not left waiting; and when others go, there is room again.
+//! Limits on the number of connections, in all and for each address: idle ones make room, the oldest first; a client
+//! that finds no room gets 503 at once; and when others go, there is room again.
 
 use crate::client::Client;
 use crate::patience::eventually;
