@@ -136,7 +136,14 @@ impl Compression {
             },
         };
         match result {
-            Ok(form) => self.forms.keep(&self.original, self.coding, form),
+            Ok(form) => {
+                let (of, by) = (self.original.size(), self.coding.token());
+                match &form {
+                    Some(form) => log::debug!("{of} bytes compressed by {by}, to {}", form.len()),
+                    None => log::debug!("{of} bytes are not worth compressing by {by}"),
+                }
+                self.forms.keep(&self.original, self.coding, form);
+            }
             Err(error) => log::warn!("a file is sent as it is, because it cannot be compressed: {error}"),
         }
     }

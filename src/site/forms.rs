@@ -46,6 +46,11 @@ impl Original {
         Original { device, inode, size, digest }
     }
 
+    /// How many bytes there are.
+    pub(super) fn size(&self) -> u64 {
+        self.size
+    }
+
     /// Whether these are the bytes.
     pub(super) fn is(&self, bytes: &[u8]) -> bool {
         bytes.len() as u64 == self.size && entity_tag::digest_of_bytes(bytes) == self.digest
