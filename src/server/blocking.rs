@@ -156,6 +156,7 @@ fn lower_priority() {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::site::sidecar::Verification;
     use std::fs::File;
     use std::sync::mpsc;
 
@@ -200,5 +201,42 @@ mod tests {
         pool.run(&after, move |_| sender.send(()).unwrap());
         receiver_after.recv().unwrap();
         assert!(receiver.try_recv().is_err(), "the dropped one was done");
+    }
+
+    /// A job that can be skipped, and its outcome when it comes.
+    fn ask(pool: &Pool) -> (Arc<Job>, mpsc::Receiver<Outcome>) {
+        let job = Arc::new(Job::Verify(Box::new(Verification::of_nothing())));
+        let (sender, receiver) = mpsc::channel();
+        pool.run(&job, move |outcome| sender.send(outcome).unwrap());
+        (job, receiver)
+    }
+
+    #[test]
+    fn what_can_be_skipped_is_when_there_is_too_much_to_do() {
+        let pool = Pool::new(1, || ());
+        let slow = Arc::new(Job::Settle(Duration::from_millis(100)));
+        pool.run(&slow, |_| ());
+        // It has begun, or it waits itself.
+        let asked: Vec<_> = (0..=BUSY).map(|_| ask(&pool)).collect();
+        let (_job, outcome) = ask(&pool);
+        assert!(matches!(outcome.try_recv(), Ok(Outcome::Skipped)), "it waits");
+        let needed = Arc::new(Job::Settle(Duration::ZERO));
+        let (sender, receiver) = mpsc::channel();
+        pool.run(&needed, move |outcome| sender.send(outcome).unwrap());
+        assert!(matches!(receiver.recv(), Ok(Outcome::Done)));
+        for (_, outcome) in &asked[..BUSY - 1] {
+            assert!(matches!(outcome.recv(), Ok(Outcome::Verified(Some(_)))), "it was skipped");
+        }
+    }
+
+    #[test]
+    fn what_can_be_skipped_is_when_it_has_waited_long() {
+        let pool = Pool::new(1, || ());
+        for (time, is_skipped) in [(PATIENCE / 2, false), (PATIENCE + Duration::from_millis(100), true)] {
+            let slow = Arc::new(Job::Settle(time));
+            pool.run(&slow, |_| ());
+            let (_job, outcome) = ask(&pool);
+            assert_eq!(matches!(outcome.recv(), Ok(Outcome::Skipped)), is_skipped, "after {time:?}");
+        }
     }
 }

@@ -71,6 +71,18 @@ impl Verification {
     }
 }
 
+#[cfg(test)]
+impl Verification {
+    /// The work of comparing two empty files, for tests of those that do it.
+    pub(crate) fn of_nothing() -> Verification {
+        let [original, coded] = [(); 2].map(|()| tempfile::tempfile().unwrap());
+        let states = [&original, &coded].map(|file| crate::sys::file::metadata(file).unwrap());
+        let (original, coded) = (Arc::new(original), Arc::new(coded));
+        let (coding, name, shared) = (Coding::Identity, c"nothing".into(), Arc::default());
+        Verification { original, coded, states, coding, name, shared }
+    }
+}
+
 impl std::fmt::Debug for Verification {
     fn fmt(&self, formatter: &mut std::fmt::Formatter) -> std::fmt::Result {
         formatter.debug_struct("Verification").field("of", &self.name).finish_non_exhaustive()

@@ -198,6 +198,16 @@ fn it_can_be_turned_off() {
 }
 
 #[test]
+fn threads_that_compress_give_way_to_the_workers() {
+    let site = Site::new();
+    site.write("app.js", &*TEXT);
+    let server = site.serve_with(&["-w", "2"]);
+    assert_eq!(server.process.nice_values(), ["0"]);
+    assert!(ask(&mut server.connect(), "/app.js", "gzip").field("Content-Encoding").is_some());
+    assert_eq!(server.process.nice_values(), ["0", "10"]);
+}
+
+#[test]
 fn a_form_is_made_once_for_all() {
     // Eight clients at once, on four workers: one of them waits, the others get the file as it is, or the form if they
     // come later.
