@@ -371,9 +371,7 @@ impl Loader {
                 self.shared.digests.keep(of_file);
                 Ok(Some(of_file.value))
             }
-            None if pending.digests(metadata) < READINGS => {
-                Err(Job::Digest(Arc::clone(file), *metadata).into())
-            }
+            None if !pending.has_tried_digests() => Err(Job::Digest(Arc::clone(file), *metadata).into()),
             // It is changed all the time: no later response has these bytes.
             None => Ok(None),
         }

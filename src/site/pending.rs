@@ -20,9 +20,13 @@ use super::one_state::{InOneState, READINGS};
 use super::resolve::{Refusal, Root};
 use super::sidecar::{States, Verdict, Verification};
 use crate::http::charset::Characters;
-use crate::http::encoding::Coding;
+use crate::http::encoding::{Coding, SIDECARS};
 use crate::sys::file::{Metadata, stat};
 use crate::sys::page_cache;
+
+/// Jobs of one kind that a request may need for a file and the coded files beside it, each of which may be changed
+/// while it is read.
+const TRIES: usize = READINGS + SIDECARS.len();
 
 /// Work for a thread.
 #[derive(Debug)]
@@ -138,9 +142,8 @@ impl Pending {
     /// Whether the file of this name was brought into memory: `metadata` says which one it is.
     pub(super) fn has_read(&self, metadata: &Metadata) -> bool {
         self.0.iter().any(|(job, _)| match &**job {
-            Job::Read(file, _) => {
-                crate::sys::file::metadata(file).is_ok_and(|found| is_same_file(&found, metadata))
-            }
+            Job::Read(file, _) => crate::sys::file::metadata(file)
+                .is_ok_and(|found| (found.device, found.inode) == (metadata.device, metadata.inode)),
             _ => false,
         })
     }
@@ -166,10 +169,9 @@ impl Pending {
         self.0.iter().filter(|(job, _)| matches!(**job, Job::Characters(..))).count()
     }
 
-    /// How many digests of this file were tried.
-    pub(super) fn digests(&self, metadata: &Metadata) -> usize {
-        let is_of = |job: &Job| matches!(job, Job::Digest(_, of) if is_same_file(of, metadata));
-        self.0.iter().filter(|(job, _)| is_of(job)).count()
+    /// Whether so many digests were tried that a file must be changed all the time.
+    pub(super) fn has_tried_digests(&self) -> bool {
+        self.0.iter().filter(|(job, _)| matches!(**job, Job::Digest(..))).count() >= TRIES
     }
 
     /// The listing that was made.
@@ -201,19 +203,14 @@ impl Pending {
                     return Some(Some(verdict.is_true));
                 }
                 Outcome::Skipped if verification.states == *states => return Some(None),
-                _ => tried += usize::from(is_same_file(&verification.states[1], &states[1])),
+                _ => tried += 1,
             }
         }
-        (tried >= READINGS).then_some(None)
+        (tried >= TRIES).then_some(None)
     }
 
     /// Whether time was let pass.
     pub(super) fn has_settled(&self) -> bool {
         self.0.iter().any(|(job, _)| matches!(**job, Job::Settle(_)))
     }
-}
-
-/// Whether both are states of one file.
-fn is_same_file(first: &Metadata, second: &Metadata) -> bool {
-    (first.device, first.inode) == (second.device, second.inode)
 }
