@@ -4,6 +4,7 @@
 //! anywhere, spelled in another case, joined to one line, the answer is the same. The properties of
 //! well-formed input, beside a naive twin, are in `tests/properties.rs`.
 
+use otuserver::http::charset::Characters;
 use otuserver::http::date;
 use otuserver::http::encoding::{self, Coding};
 use otuserver::http::field::{self, Name};
@@ -15,6 +16,21 @@ use otuserver::http::target::{self, Target};
 use otuserver::http::validators::{self, EntityTag, Validators};
 use otuserver::http1::framing::{Body, FramingError, Skipped, Skipper};
 use otuserver::http1::parser::{ParseError, Parser};
+
+/// A file whose type is text.
+pub(crate) fn charset(bytes: &[u8]) {
+    let length = bytes.len() as u64;
+    let whole = Characters::of(bytes, length);
+    let is_utf8 = std::str::from_utf8(bytes).is_ok() && !bytes.contains(&0);
+    assert_eq!(whole.charset("text/plain").is_some(), is_utf8);
+    for media_type in ["text/html", "text/css", "text/javascript"] {
+        assert!(whole.charset(media_type).is_none() || is_utf8 && !bytes.is_ascii(), "{media_type}");
+    }
+    for end in 0..bytes.len() {
+        let is_said = Characters::of(&bytes[..end], length).charset("text/plain").is_some();
+        assert!(is_said || !is_utf8, "cut after {end} bytes");
+    }
+}
 
 /// The bytes of a connection: a head and the bytes after it.
 pub(crate) fn head(bytes: &[u8]) {

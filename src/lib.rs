@@ -1,34 +1,43 @@
-//! Otuserver: a static file server for Linux, hand-written on epoll. This page is the map of the house.
+//! Otuserver: a static file server for Linux, hand-written on epoll. This page is the map of the source.
 //!
-//! # Four rooms
+//! # Layers
 //!
-//! Meaning, content, time and kernel: [`http`] knows what bytes mean, [`site`] knows which file answers,
-//! [`server`] knows what to do next on which connection, [`sys`] knows how to ask Linux. [`config`] holds
-//! every flag.
+//! | module | knows |
+//! | --- | --- |
+//! | [`http`] | the meaning of bytes, without a version of the protocol (RFC 9110) |
+//! | [`http1`] | HTTP/1.1 on the wire (RFC 9112) |
+//! | [`rules`], [`listing`] | the files `_headers` and `_redirects`; the page that shows a folder |
+//! | `site` | the representation that answers a request |
+//! | [`server`] | the next step of each connection |
+//! | `sys` | how to ask Linux: the only unsafe code |
+//! | [`config`] | every flag |
 //!
-//! Doors: `main -> server -> site -> http`, and `sys` beneath `server` and `site`. `http` and `sys` never
-//! meet: what bytes mean does not depend on where they come from, so every test of `http` is a table.
+//! Dependencies go one way: `main -> server -> site -> http`. `http1`, `rules` and `listing` use `http`, which does not
+//! know them, and `sys` is beneath `server` and `site`. `http` and `sys` never meet: the meaning of bytes does not
+//! depend on where they come from, so every test of the pure modules is a table. `tests/layers.rs` fails on a wrong
+//! arrow.
 //!
 //! # The way of a request
 //!
-//! 1. `server::worker`: epoll says that something is ready. The worker accepts and reads everything that is,
-//!    into one arena, and only then answers: that is one *turn*.
-//! 2. `server::connection`: the state machine of a connection feeds the bytes to [`http::parser`].
-//! 3. [`site::Site::answer`]: *method, target, file, coding, preconditions, range, response*. Files come from
-//!    [`site::cache`], which looks at each of them at most once a turn and is never stale all the same.
-//!    What is not in memory (`site::cold`) is fetched by a thread of `server::disk` first; only who asked for
-//!    it waits.
-//! 4. `server::output`: the response is rendered and sent at once; what the socket does not take waits there.
-//! 5. `server::access_log`: one line, after the response; one write a turn.
+//! 1. `server::worker`: epoll says that something is ready. The worker accepts and reads everything that is, into one
+//!    arena, and only then answers: that is one *turn*.
+//! 2. `server::connection`: the state machine of a connection feeds the bytes to [`http1::parser`].
+//! 3. `site::Site::answer`: *method, target, rules, file, coding, preconditions, range, response*. Files come from
+//!    `site::cache`, which looks at each of them at most once a turn and is never stale all the same. Where the answer
+//!    has to wait, for a disk or for work that takes long, it is a job instead (`site::pending`): a thread of
+//!    `server::blocking` does it, and only the client that asked waits.
+//! 4. `server::output`: the response is rendered ([`http1::render`]) and sent at once. What the socket does not take
+//!    waits there.
+//! 5. `server::access_log`: one line, after the response. A thread writes all lines of a turn (`server::log_writer`).
 //!
-//! Before the first request, `server::lockdown` gives up every right that this way does not need; what is defended
-//! against whom is in SECURITY.md.
+//! Before the first request, `server::privileges` gives up every right that this way does not need. SECURITY.md says
+//! what is defended against whom.
 //!
 //! # Three ideas
 //!
 //! *The state is the only truth*: what a connection waits for, and until when, are functions of its state.
-//! *A request is a straight line*: no handler tables, no callbacks. *Bad input is an ordinary value*: a parse
-//! error knows its status, a start-up error its one line, and nothing that comes from outside can panic.
+//! *A request is a straight line*: no handler tables, no callbacks. *Bad input is an ordinary value*: a parse error
+//! knows its status, a start-up error its one line, and nothing that comes from outside can panic.
 
 mod codec;
 pub mod commands;
@@ -36,6 +45,7 @@ pub mod config;
 pub mod http;
 pub mod http1;
 pub mod listing;
+pub mod rules;
 pub mod server;
 mod site;
 mod sys;

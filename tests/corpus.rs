@@ -36,4 +36,5 @@ targets! {
     accept_encoding,
     date,
     conditional,
+    charset,
 }

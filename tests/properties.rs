@@ -3,8 +3,10 @@
 
 use std::ops::Range;
 
+use otuserver::http::charset::Characters;
 use otuserver::http::encoding::{self, Coding};
 use otuserver::http::field::Name;
+use otuserver::http::media_type::Types;
 use otuserver::http::multipart::Multipart;
 use otuserver::http::preconditions::{self, Outcome};
 use otuserver::http::range::{self, Selection};
@@ -545,5 +547,58 @@ proptest! {
     fn any_target_has_an_answer(target in vec(any::<u8>(), 0..60)) {
         let target = Target::parse(&target);
         prop_assert!(target.is_err() || target.is_ok_and(|target| !target.path.as_bytes().starts_with(b"/")));
+    }
+}
+
+// ---- charset, media types
+
+/// Pieces of which tags are made, and what may stand between them.
+fn markup() -> impl Strategy<Value = String> {
+    let pieces =
+        vec!["<", ">", "<!--", "-->", "<meta ", "<p", "</p", "/", "=", "'", "\"", " ", "content", "x", "ö"];
+    vec(select(pieces), 0..30).prop_map(|pieces| pieces.concat())
+}
+
+fn charset_of_page(page: &str) -> Option<&'static str> {
+    Characters::of(page.as_bytes(), page.len() as u64).charset("text/html")
+}
+
+proptest! {
+    /// HTML standard, 13.2.3.2.
+    #[test]
+    fn a_page_names_its_charset_in_a_tag_alone(before in markup(), after in markup()) {
+        let declaration = "<meta charset=utf-8>";
+        let in_comment = format!("<!-- {}{declaration}-->ö", before.replace('-', ""));
+        for (page, expected) in [
+            (format!("{before}ö{after}"), Some("utf-8")),
+            (format!("{declaration}{before}ö{after}"), None),
+            (in_comment, Some("utf-8")),
+        ] {
+            prop_assert_eq!(charset_of_page(&page), expected, "{}", page);
+        }
+    }
+
+    #[test]
+    fn rows_of_types_are_found_again(
+        rows in vec(("[a-z]{1,5}", "[a-zA-Z]{1,3}(\\.[a-zA-Z]{1,3})?"), 0..10),
+        stem in "[a-z]{0,3}",
+    ) {
+        let lines = rows.iter().map(|(subtype, extension)| format!("x/{subtype}\t{extension} # x\n"));
+        let text: String = lines.collect();
+        let types = Types::parse(text.as_bytes()).expect("rows");
+        for (_, extension) in &rows {
+            let last = rows.iter().rev().find(|(_, other)| other.eq_ignore_ascii_case(extension));
+            let expected = last.map(|(subtype, _)| format!("x/{subtype}")).expect("itself");
+            prop_assert_eq!(types.of(format!("{stem}.{extension}").as_bytes()), expected);
+        }
+    }
+
+    #[test]
+    fn any_text_is_rows_of_types_or_names_its_first_bad_line(text in vec(select(b"ab/ .#;=\n\t\xff".to_vec()), 0..40)) {
+        if let Err(error) = Types::parse(&text) {
+            let lines = text.split_inclusive(|&byte| byte == b'\n');
+            let before: Vec<u8> = lines.take(error.line - 1).flatten().copied().collect();
+            prop_assert!(Types::parse(&before).is_ok(), "line {} is not the first", error.line);
+        }
     }
 }

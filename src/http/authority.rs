@@ -9,7 +9,7 @@ use std::net::Ipv6Addr;
 use super::field;
 
 /// True if `text` is an authority. The host must not be empty (RFC 9110 section 4.2.1); the port may be.
-pub(super) fn is_valid(text: &[u8]) -> bool {
+pub fn is_valid(text: &[u8]) -> bool {
     let (host, port) = split(text);
     is_host(host) && port.is_none_or(is_port)
 }
@@ -18,6 +18,11 @@ pub(super) fn is_valid(text: &[u8]) -> bool {
 pub(super) fn is_valid_with_port(text: &[u8]) -> bool {
     let (host, port) = split(text);
     is_host(host) && port.is_some_and(|port| !port.is_empty() && is_port(port))
+}
+
+/// The host of an authority, without its port.
+pub fn host(text: &[u8]) -> &[u8] {
+    split(text).0
 }
 
 /// The host, and the port after its colon. A colon between brackets belongs to an address.

@@ -75,7 +75,7 @@
 //! **Not supported**, since no file needs them: TRACE, CONNECT, Upgrade, trailers in replies, digests.
 
 pub mod accept;
-mod authority;
+pub mod authority;
 pub mod charset;
 pub mod compressible;
 pub mod date;
@@ -84,6 +84,7 @@ pub mod field;
 pub mod fields;
 pub mod media_type;
 pub mod multipart;
+pub mod navigation;
 pub mod preconditions;
 pub mod range;
 pub mod request;

@@ -39,10 +39,18 @@ statuses! {
     NoContent = 204 "No Content",
     /// One or several ranges of the representation follow.
     PartialContent = 206 "Partial Content",
-    /// A directory was asked for without its closing slash.
+    /// A directory was asked for without its closing slash, or a rule leads elsewhere for good.
     MovedPermanently = 301 "Moved Permanently",
+    /// A rule leads elsewhere for now; most clients go on with GET.
+    Found = 302 "Found",
+    /// A rule leads elsewhere, where GET is to be used.
+    SeeOther = 303 "See Other",
     /// The client's copy is current.
     NotModified = 304 "Not Modified",
+    /// A rule leads elsewhere for now; the method stays.
+    TemporaryRedirect = 307 "Temporary Redirect",
+    /// A rule leads elsewhere for good; the method stays.
+    PermanentRedirect = 308 "Permanent Redirect",
     /// The request is malformed.
     BadRequest = 400 "Bad Request",
     /// The file exists but may not be read.
@@ -55,6 +63,8 @@ statuses! {
     NotAcceptable = 406 "Not Acceptable",
     /// The request did not arrive in time.
     RequestTimeout = 408 "Request Timeout",
+    /// A rule says that it was here and will not come back.
+    Gone = 410 "Gone",
     /// `If-Match` or `If-Unmodified-Since` is false.
     PreconditionFailed = 412 "Precondition Failed",
     /// The body is longer than the server reads.
@@ -67,6 +77,8 @@ statuses! {
     ExpectationFailed = 417 "Expectation Failed",
     /// The head is longer, or has more fields, than the server reads.
     RequestHeaderFieldsTooLarge = 431 "Request Header Fields Too Large",
+    /// A rule says that the law forbids it.
+    UnavailableForLegalReasons = 451 "Unavailable For Legal Reasons",
     /// Reading the file failed.
     InternalServerError = 500 "Internal Server Error",
     /// The method or the transfer coding is unknown.

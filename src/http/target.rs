@@ -25,6 +25,18 @@ pub struct Target<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Path<'a>(Cow<'a, [u8]>);
 
+impl<'a> Path<'a> {
+    /// The path of a name beneath the root: without empty segments, dot segments and NUL.
+    pub(crate) fn from_name(name: &'a [u8]) -> Path<'a> {
+        Path(Cow::Borrowed(name))
+    }
+
+    /// The same path with bytes of its own.
+    pub(crate) fn into_owned(self) -> Path<'static> {
+        Path(Cow::Owned(self.0.into_owned()))
+    }
+}
+
 impl Path<'_> {
     /// The bytes: any but NUL.
     pub fn as_bytes(&self) -> &[u8] {
@@ -109,6 +121,12 @@ pub fn has_valid_host(request: &Request) -> bool {
         }
 }
 
+/// The host that a request names, without its port: of the target's authority, or of `Host`.
+pub fn host<'a>(request: &Request<'a>) -> Option<&'a [u8]> {
+    let named = split_absolute(request.target).map(|(authority, _)| authority);
+    named.or_else(|| request.value(Name::Host)).map(authority::host)
+}
+
 /// `http://authority/local` in its two parts. `https` is taken as well, since a proxy may have ended TLS.
 fn split_absolute(target: &[u8]) -> Option<(&[u8], &[u8])> {
     if target.starts_with(b"/") {
@@ -162,7 +180,8 @@ fn is_plain(path: &[u8]) -> bool {
     true
 }
 
-fn decode_segment(segment: &[u8], decoded: &mut Vec<u8>) -> Result<(), TargetError> {
+/// Adds the bytes that a segment stands for (RFC 3986 section 2.1).
+pub(crate) fn decode_segment(segment: &[u8], decoded: &mut Vec<u8>) -> Result<(), TargetError> {
     let mut bytes = segment.iter();
     while let Some(&byte) = bytes.next() {
         if byte != b'%' {
@@ -199,7 +218,8 @@ pub fn encode_segment(name: &[u8], encoded: &mut Vec<u8>) {
     }
 }
 
-fn push_encoded(byte: u8, is_plain: bool, encoded: &mut Vec<u8>) {
+/// Writes a byte as it is, or percent-encoded.
+pub(crate) fn push_encoded(byte: u8, is_plain: bool, encoded: &mut Vec<u8>) {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     if is_plain {
         encoded.push(byte);

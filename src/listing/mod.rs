@@ -1,7 +1,7 @@
 //! A folder as a page for people, or as JSON for programs.
 //!
 //! Pure, as [`http`](crate::http) is: entries come in, bytes go out. The names in a folder are hostile text, and many
-//! are no UTF-8: every place that a name is written to has a type that escapes for that place ([`escape`]).
+//! are no UTF-8: every place that a name is written to has a type that escapes for that place (`escape`).
 
 mod escape;
 mod html;

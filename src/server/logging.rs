@@ -81,7 +81,7 @@ impl Log {
 struct Reopener {
     writer: LogWriter,
     open: Box<dyn Fn() -> io::Result<LogFile> + Send + Sync>,
-    /// How often the file was asked to be opened again since that was last done.
+    /// Requests to open the file again that came since that was last done.
     requests: AtomicUsize,
 }
 
@@ -130,25 +130,56 @@ impl Reopener {
 /// Says one last line on standard error, which is waited for no longer than any log.
 pub fn report(line: &str) {
     let line = format!("{line}\n");
-    let Ok(file) = LogFile::open(&Target::StandardError) else { return };
-    let writer = LogWriter::new(file, None);
-    writer.append(line.as_bytes());
-    if writer.start().is_err() {
-        // No thread can be had: to wait is better than to end without a word.
-        eprint!("{line}");
+    let writer = LogFile::open(&Target::StandardError).and_then(|file| {
+        let writer = LogWriter::new(file, None);
+        writer.start().map(|()| writer)
+    });
+    match writer {
+        Ok(writer) => {
+            writer.append(line.as_bytes());
+            writer.finish();
+        }
+        // No descriptor or no thread is left: to wait is better than to end without a word.
+        Err(_) => eprint!("{line}"),
     }
-    writer.finish();
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::fs;
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::Command;
 
     fn log_at(path: &Path) -> (LogWriter, Reopener) {
         let target = Target::File(path.to_owned());
         let writer = LogWriter::new(LogFile::open(&target).unwrap(), None);
         (writer.clone(), Reopener::new(writer, move || LogFile::open(&target)))
+    }
+
+    /// Tells a child process, which is this test once more, to panic with its log there.
+    const PANIC_LOG: &str = "LOGGING_PANIC_LOG";
+
+    #[test]
+    fn a_panic_says_where_it_was_and_ends_the_process() {
+        if let Some(path) = std::env::var_os(PANIC_LOG) {
+            let (writer, _) = log_at(Path::new(&path));
+            Log { writer, reopener: None }.take_messages();
+            // The process ends before this thread does.
+            let _ = thread::spawn(|| panic!("on purpose")).join();
+            return;
+        }
+        const NAME: &str = "server::logging::tests::a_panic_says_where_it_was_and_ends_the_process";
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("log");
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", NAME]);
+        let output =
+            command.arg("--nocapture").env(PANIC_LOG, &path).env_remove("RUST_LOG").output().unwrap();
+        assert_eq!(output.status.signal(), Some(libc::SIGABRT));
+        let text = fs::read_to_string(path).unwrap();
+        let expected = "panicked at src/server/logging.rs:";
+        assert!(text.contains(expected) && text.ends_with("on purpose; the server ends\n"), "{text}");
     }
 
     fn write(writer: &LogWriter, line: &[u8]) {

@@ -1,4 +1,4 @@
-//! What to do next: listen, start the workers, wait until they are done.
+//! Start and end of the server: take the address, give up rights, start the threads, wait for them.
 //!
 //! `-w N` runs N times the same loop, each on a thread of its own. A panic is a bug of ours: it is logged with its
 //! place and ends the whole process, because a worker that is half gone would hold connections that are never
@@ -22,8 +22,6 @@ mod privileges;
 mod progress;
 mod timers;
 mod transport;
-#[cfg(debug_assertions)]
-mod trial;
 mod worker;
 mod workers;
 
@@ -37,6 +35,7 @@ use crate::http::media_type::Types;
 use crate::site::CacheShare;
 use crate::site::forms;
 use crate::site::resolve::Root;
+use crate::site::rules::SharedRules;
 use crate::site::shared::Shared;
 use crate::site::types_file;
 use crate::sys::signal::Signals;
@@ -48,12 +47,10 @@ use log_writer::LogWriter;
 use logging::Log;
 pub use logging::report;
 use main_thread::WorkerThreads;
-#[cfg(debug_assertions)]
-pub use trial::Trial;
 use worker::Setup;
 use workers::Workers;
 
-/// Why the server could not start or go on: what failed, and what the system says of it.
+/// Reason for which the server could not start or go on: what failed, and the error of the system.
 #[derive(Debug)]
 pub struct Error {
     what: String,
@@ -72,7 +69,7 @@ impl std::error::Error for Error {
     }
 }
 
-/// Names what was tried, for the operator.
+/// Adds the action that failed to an error of the system.
 trait Context<T> {
     fn context(self, what: impl FnOnce() -> String) -> Result<T, Error>;
 }
@@ -83,8 +80,8 @@ impl<T> Context<T> for io::Result<T> {
     }
 }
 
-/// Serves until a signal says stop. What the log has accepted is written before this returns, unless the log takes
-/// nothing.
+/// Serves until a signal says stop. The lines that the log has accepted are written before this returns, unless the log
+/// takes nothing.
 ///
 /// # Errors
 /// An [`Error`] when the server cannot start (the log, the address, the root), or a worker cannot go on.
@@ -100,7 +97,7 @@ pub fn run(config: &Config) -> Result<(), Error> {
     result
 }
 
-/// The order of the steps matters:
+/// Serves, in steps whose order matters:
 ///
 /// 1. Take the socket that a supervisor passes on (above), before anything is opened. Then open the log.
 /// 2. Bind the address as the user that started us: low ports need root. Then become the other user.
@@ -115,16 +112,15 @@ fn serve(config: &Config, inherited: Option<Listener>, log: &Log) -> Result<(), 
     change_user(config.privileges.user.as_deref())?;
     let root = Root::new(&config.files.document_root)
         .context(|| format!("cannot serve {}", config.files.document_root.display()))?;
-    let shared = Shared::new(read_types(&config.files)?, forms::share_of(cache_bytes(&config.files)));
+    check_fallback(&config.files, &root)?;
+    let rules = read_rules(&config.files, &root)?;
+    let forms = forms::share_of(cache_bytes(&config.files));
+    let shared = Shared::new(read_types(&config.files)?, rules, forms);
     let descriptors = Descriptors::share_out();
     let signals = Signals::new().context(|| "cannot wait for signals".into())?;
     let address = address::listen(&listener, &config.listen)?;
     if !config.privileges.no_sandbox {
         privileges::lockdown::lock_in(&config.files.document_root, root.path());
-    }
-    #[cfg(debug_assertions)]
-    if let Some(trial) = config.privileges.trial {
-        trial.run(root.path());
     }
     log.writer().start().context(|| "cannot start a thread for the log".into())?;
     let threads = start_workers(config, listener, &root, shared, &descriptors, log.writer())?;
@@ -137,6 +133,16 @@ fn change_user(user: Option<&str>) -> Result<(), Error> {
     privileges::identity::find(user).and_then(become_user).context(|| format!("cannot run as {user}"))
 }
 
+/// The fallback must be there at the start. One that goes later is a warning.
+fn check_fallback(files: &Files, root: &Root) -> Result<(), Error> {
+    match &files.fallback {
+        Some(name) if !root.has_file(name.as_bytes()) => {
+            Err(io::ErrorKind::NotFound.into()).context(|| format!("cannot serve the fallback {name}"))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The built-in media types, and those of a file.
 fn read_types(files: &Files) -> Result<Types, Error> {
     let Some(path) = &files.types else { return Ok(Types::default()) };
@@ -146,6 +152,12 @@ fn read_types(files: &Files) -> Result<Types, Error> {
 /// Bytes that may be kept ready, of files and of coded forms.
 fn cache_bytes(files: &Files) -> usize {
     usize::try_from(u64::from(files.cache_size) << 20).unwrap_or(usize::MAX)
+}
+
+/// The rules of the root, unless they are off. They are read before the first request.
+fn read_rules(files: &Files, root: &Root) -> Result<Option<SharedRules>, Error> {
+    let rules = files.rules.reading().map(|reading| SharedRules::load_first(root.clone(), reading));
+    rules.transpose().context(|| "cannot read the rules".into())
 }
 
 fn start_workers(
@@ -181,8 +193,6 @@ fn start_workers(
             logs_access: log::log_enabled!(target: "access", log::Level::Info),
             timeouts: config.timeouts,
             keeps_listening: config.listen.reuse_port,
-            #[cfg(debug_assertions)]
-            panics: config.privileges.trial == Some(Trial::Panic) && index + 1 == count,
         })?;
     }
     Ok(threads)

@@ -70,9 +70,6 @@ pub(super) struct Setup {
     pub(super) timeouts: Timeouts,
     /// Whether connections are still accepted for [`DRAIN_TIME`] after a stop signal: another server shares the port.
     pub(super) keeps_listening: bool,
-    /// Whether it panics at the first event, to try what follows.
-    #[cfg(debug_assertions)]
-    pub(super) panics: bool,
 }
 
 /// A connection, and what epoll, the timers and the threads were told of it.
@@ -180,8 +177,6 @@ impl Worker {
         loop {
             self.epoll.wait(&mut ready, self.wait_timeout())?;
             self.begin_turn();
-            #[cfg(debug_assertions)]
-            assert!(!self.setup.panics, "a trial");
             self.read_all(&ready);
             self.answer_all();
             self.make_room();

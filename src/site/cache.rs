@@ -32,6 +32,9 @@ pub(super) struct Cache {
     missing: ClockCache<Entry>,
     /// The weight of an open file, so that the bound in bytes bounds descriptors too.
     descriptor_bytes: usize,
+    /// The resource that was found last and its key, if it may grow.
+    last: Option<Rc<Resource>>,
+    last_key: Vec<u8>,
 }
 
 impl Cache {
@@ -43,6 +46,8 @@ impl Cache {
             found: ClockCache::new(share.bytes),
             missing: ClockCache::new(share.bytes / MISSING_SHARE),
             descriptor_bytes: share.bytes / share.descriptors.max(1),
+            last: None,
+            last_key: Vec::new(),
         }
     }
 
@@ -51,6 +56,25 @@ impl Cache {
     /// # Errors
     /// [`Stop`].
     pub(super) fn find(&mut self, path: &Path, now: &Now, pending: &Pending) -> Result<Rc<Resource>, Stop> {
+        self.weigh_last();
+        let resource = self.find_current(path, now, pending)?;
+        if resource.may_grow() {
+            self.last = Some(Rc::clone(&resource));
+            self.last_key.clear();
+            self.last_key.extend_from_slice(path.as_bytes());
+        }
+        Ok(resource)
+    }
+
+    /// Weighs the resource that was found last again, if coded forms were added to it since then.
+    fn weigh_last(&mut self) {
+        if self.last.take().is_some_and(|resource| resource.has_grown()) {
+            let (key, descriptor_bytes) = (&*self.last_key, self.descriptor_bytes);
+            self.found.weigh(key, |entry| entry.resource.weight(descriptor_bytes) + key.len());
+        }
+    }
+
+    fn find_current(&mut self, path: &Path, now: &Now, pending: &Pending) -> Result<Rc<Resource>, Stop> {
         let key = path.as_bytes();
         for kept in [&mut self.found, &mut self.missing] {
             if let Some(entry) = kept.get_mut(key) {
@@ -61,7 +85,7 @@ impl Cache {
                 break;
             }
         }
-        let (resource, freshness) = self.loader.load(path, Attempt { names: &self.names, now, pending })?;
+        let (resource, freshness) = self.loader.load(Attempt { path, names: &self.names, now, pending })?;
         let resource = Rc::new(resource);
         let weight = resource.weight(self.descriptor_bytes) + key.len();
         let entry = Entry { resource: Rc::clone(&resource), freshness };
@@ -70,12 +94,6 @@ impl Cache {
             _ => self.found.insert(key, entry, weight),
         }
         Ok(resource)
-    }
-
-    /// Weighs the resource of a path again, to which coded forms were added.
-    pub(super) fn weigh(&mut self, path: &Path) {
-        let (key, descriptor_bytes) = (path.as_bytes(), self.descriptor_bytes);
-        self.found.weigh(key, |entry| entry.resource.weight(descriptor_bytes) + key.len());
     }
 }
 
@@ -112,16 +130,18 @@ mod tests {
     #[test]
     fn a_young_file_is_read_again_and_an_old_one_is_not() {
         let root = tempfile::tempdir().unwrap();
-        std::fs::write(root.path().join("a"), "a").unwrap();
-        for (age, is_kept) in [(Duration::ZERO, false), (Duration::from_secs(10), true)] {
-            let mut cache = cache(root.path());
-            let mut find = |turn| {
-                let now = Now { turn, time: SystemTime::now() + age, ..Now::first() };
-                found(&mut cache, "/a", &now)
-            };
-            let (first, second, third) = (find(1), find(1), find(2));
-            assert!(Rc::ptr_eq(&first, &second), "one look serves a turn");
-            assert_eq!(Rc::ptr_eq(&second, &third), is_kept, "{age:?}");
+        for name in ["a", "a.txt", "a.svgz"] {
+            std::fs::write(root.path().join(name), "a").unwrap();
+            for (age, is_kept) in [(Duration::ZERO, false), (Duration::from_secs(10), true)] {
+                let mut cache = cache(root.path());
+                let mut find = |turn| {
+                    let now = Now { turn, time: SystemTime::now() + age, ..Now::first() };
+                    found(&mut cache, &format!("/{name}"), &now)
+                };
+                let (first, second, third) = (find(1), find(1), find(2));
+                assert!(Rc::ptr_eq(&first, &second), "{name}: one look serves a turn");
+                assert_eq!(Rc::ptr_eq(&second, &third), is_kept, "{name}: {age:?}");
+            }
         }
     }
 

@@ -8,7 +8,7 @@ use super::error_page;
 use super::load::Stop;
 use super::now::Now;
 use super::pending::Pending;
-use super::representation::Variant;
+use super::representation::{Representation, Variant};
 use super::response::Response;
 use crate::http::encoding::{self, Coding, SIDECARS};
 use crate::http::field::Name;
@@ -19,7 +19,8 @@ use crate::http::request::{Method, Request};
 use crate::http::status::Status;
 use crate::http::validators;
 
-/// Answers with one of the representations of a file, the file as it lies on the disk first among them.
+/// Answers with one of the representations of a file, the one without a coding first among them. `has_parts` says that
+/// several ranges may be answered in parts.
 ///
 /// # Errors
 /// [`Stop`].
@@ -28,16 +29,23 @@ pub(super) fn respond(
     variants: &[Variant],
     now: &Now,
     pending: &Pending,
+    has_parts: bool,
 ) -> Result<Response, Stop> {
     let variant = select_variant(request, variants, pending)?;
     Ok(match variant {
-        Some(variant) => respond_with(variant, request, variants, now),
+        Some(variant) => respond_with(variant, request, variants, now, has_parts),
         None => refuse_variants(Status::NotAcceptable, variants, &[]),
     })
 }
 
 /// Answers with this one of the representations of a file.
-fn respond_with(variant: &Variant, request: &Request, variants: &[Variant], now: &Now) -> Response {
+fn respond_with(
+    variant: &Variant,
+    request: &Request,
+    variants: &[Variant],
+    now: &Now,
+    has_parts: bool,
+) -> Response {
     let representation = Rc::clone(&variant.representation);
     match preconditions::evaluate(request, &variant.validators()) {
         Outcome::Proceed => {}
@@ -50,7 +58,7 @@ fn respond_with(variant: &Variant, request: &Request, variants: &[Variant], now:
         Selection::One(range) => Response::range(representation, range),
         // Where a coding stands beside several parts, its place is understood in two ways: in the head
         // of the response, or in each part. Nobody asks for it, and a range may always be ignored.
-        Selection::Several(_) if variant.coding != Coding::Identity => {
+        Selection::Several(_) if variant.coding != Coding::Identity || !has_parts => {
             Response::whole(Status::Ok, representation)
         }
         Selection::Several(ranges) => {
@@ -63,6 +71,30 @@ fn respond_with(variant: &Variant, request: &Request, variants: &[Variant], now:
             refuse_variants(Status::RangeNotSatisfiable, variants, &fields)
         }
     }
+}
+
+/// Answers with a file as the page of an error: never from a cache, never in part.
+///
+/// # Errors
+/// [`Stop`].
+pub(super) fn page(
+    request: &Request,
+    status: Status,
+    variants: &[Variant],
+    pending: &Pending,
+) -> Result<Response, Stop> {
+    let Some(variant) = select_variant(request, variants, pending)? else {
+        return Ok(refuse_variants(Status::NotAcceptable, variants, &[]));
+    };
+    let mut repeated: Vec<(&str, &[u8])> = vec![("Cache-Control", b"no-cache")];
+    if variants.len() > 1 || compressible(variants).is_some() {
+        repeated.push(("Vary", b"Accept-Encoding"));
+    }
+    let coding = [("Content-Encoding", variant.coding.token().as_bytes())];
+    let metadata = if variant.coding == Coding::Identity { &[][..] } else { &coding };
+    let content = variant.representation.content().share();
+    let page = Representation::new(&repeated, metadata, &variant.media_type, content);
+    Ok(Response::whole(status, Rc::new(page)))
 }
 
 /// The representation that the client likes best, of those that there are and those that can be made; `None` where it

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use super::names::{Names, NeedsDisk};
 use super::now::Now;
 use super::pending::{Job, Pending};
-use super::resolve::Refusal;
+use super::resolve::{Refusal, Root};
 use crate::sys::file::Metadata;
 
 /// The age at which the state of a directory is looked at again for new coded files.
@@ -48,6 +48,11 @@ pub(super) struct Watch {
 }
 
 impl Watch {
+    /// Whether it is of this name beneath the root.
+    pub(super) fn is_of(&self, root: &Root, name: &[u8]) -> bool {
+        root.name(name, "").is_ok_and(|whole| whole == self.name)
+    }
+
     /// Whether it still stands for the same. An error that says nothing of the name counts as a change.
     fn holds(&self, names: &Names, pending: &Pending) -> Result<bool, NeedsDisk> {
         Ok(match names.look_up(&self.name, pending)? {

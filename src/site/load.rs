@@ -19,22 +19,26 @@ use super::one_state::READINGS;
 use super::pending::{Job, Pending};
 use super::representation::{Content, Representation, Variant};
 use super::residency::OpenFile;
-use super::resolve::{self, Refusal, Root};
+use super::resolve::{Refusal, Root};
 use super::resource::Resource;
 use super::shared::Shared;
 use super::sidecar::{VERIFIED, Verification};
+use super::way::{Place, Way};
 use crate::config::Files;
 use crate::http::charset::{self, Characters};
 use crate::http::date;
 use crate::http::encoding::{Coding, SIDECARS};
 use crate::http::status::Status;
-use crate::http::target::{self, Path};
+use crate::http::target::Path;
 use crate::sys::file::{self, Kind, Metadata};
 use crate::sys::page_cache;
 
 /// Bytes of the largest file that is kept in memory. A larger one is sent from an open file, without a copy. A file
 /// in memory takes no descriptor and never waits for a disk.
 pub(super) const IN_MEMORY: u64 = 64 * 1024;
+
+/// The Cache-Control value of files that never change under their name (RFC 8246).
+const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 
 /// Directories that are kept in mind: each is looked at once for all files in it.
 const DIRECTORIES: usize = 1024;
@@ -86,9 +90,11 @@ struct Loaded {
     digest: Option<Digest>,
 }
 
-/// An attempt to load: the worker's file system, the time, and the jobs that were done for the request.
+/// An attempt to load: the path, the worker's file system, the time, and the jobs that were done for the request.
 #[derive(Clone, Copy)]
 pub(super) struct Attempt<'a> {
+    /// The path that was asked for.
+    pub(super) path: &'a Path<'a>,
     pub(super) names: &'a Names,
     pub(super) now: &'a Now,
     pub(super) pending: &'a Pending,
@@ -104,69 +110,33 @@ impl Loader {
     ///
     /// # Errors
     /// [`Stop`].
-    pub(super) fn load(&mut self, path: &Path, attempt: Attempt) -> Result<(Resource, Freshness), Stop> {
-        let name = resolve::file_name(path);
-        let whole = self.root.name(&name, "")?;
-        let found = match attempt.names.look_up(&whole, attempt.pending) {
-            Ok(found) => found,
-            Err(NeedsDisk) => return Err(self.look_up_all(&name)?.into()),
+    pub(super) fn load(&mut self, attempt: Attempt) -> Result<(Resource, Freshness), Stop> {
+        let mut way = Way { root: &self.root, files: &self.files, attempt, watches: Vec::new() };
+        let place = way.find(attempt.path)?;
+        let watches = way.watches;
+        let resource = match place {
+            Place::File(name) => return self.load_file(&name, watches, attempt),
+            Place::Redirect(location) => Resource::Redirect(location),
+            Place::Folder => Resource::Folder,
+            Place::Missing => Resource::Missing,
         };
-        let seen = match found {
-            Ok(metadata) => Some(metadata),
-            Err(Refusal::Absent) => None,
-            Err(refusal) => return Err(refusal.into()),
-        };
-        match seen.map(|metadata| metadata.kind) {
-            Some(Kind::Regular) => self.load_file(&name, attempt),
-            Some(Kind::Directory) if !path.is_directory() => {
-                self.root.check_directory(&name)?;
-                let freshness = Freshness::new(vec![Watch { name: whole, seen }], None, true, attempt.now);
-                Ok((Resource::Redirect(with_slash(path)), freshness))
-            }
-            Some(_) if self.files.listing => self.load_folder(path, Watch { name: whole, seen }, attempt),
-            Some(_) => Err(Refusal::Absent.into()),
-            // A symlink on the way may lead outside. The confined opening decides: 404 inside, 403 outside.
-            None => match attempt.names.open(&self.root, &name, "", attempt.pending)? {
-                Err(Refusal::Absent) if self.files.listing => {
-                    self.load_folder(path, Watch { name: whole, seen }, attempt)
-                }
-                Err(Refusal::Absent) => {
-                    let freshness =
-                        Freshness::new(vec![Watch { name: whole, seen }], None, true, attempt.now);
-                    Ok((Resource::Missing, freshness))
-                }
-                Err(refusal) => Err(refusal.into()),
-                Ok(_) => self.load_file(&name, attempt), // it has just appeared
-            },
-        }
-    }
-
-    /// A folder whose index is no file, or nothing. The folder is watched, too: it may come or go.
-    fn load_folder(
-        &self,
-        path: &Path,
-        index: Watch,
-        attempt: Attempt,
-    ) -> Result<(Resource, Freshness), Stop> {
-        let name = self.root.name(path.as_bytes(), "")?;
-        let seen = match attempt.names.look_up(&name, attempt.pending) {
-            Ok(found) => found.ok(),
-            Err(NeedsDisk) => return Err(Job::LookUp(vec![name, index.name]).into()),
-        };
-        let is_folder = path.is_directory() && seen.is_some_and(|found| found.kind == Kind::Directory);
-        let resource = if is_folder { Resource::Folder } else { Resource::Missing };
-        let watches = vec![index, Watch { name, seen }];
         Ok((resource, Freshness::new(watches, None, true, attempt.now)))
     }
 
-    fn load_file(&mut self, name: &[u8], attempt: Attempt) -> Result<(Resource, Freshness), Stop> {
-        let Attempt { names, now, pending } = attempt;
+    /// Loads a file, which these names have led to.
+    fn load_file(
+        &mut self,
+        name: &[u8],
+        mut watches: Vec<Watch>,
+        attempt: Attempt,
+    ) -> Result<(Resource, Freshness), Stop> {
+        let Attempt { names, now, pending, .. } = attempt;
         // Looked at before the files in it: a file that appears in between is then seen the next time.
         let neighbours =
             if self.sidecars(name).is_empty() { None } else { Some(self.neighbours_of(name, attempt)?) };
         let (file, metadata) = names.open(&self.root, name, "", pending)??;
         let original = self.content(Coding::of_name(name), file, metadata, attempt)?;
-        let mut watches = vec![Watch { name: self.root.name(name, "")?, seen: Some(original.metadata) }];
+        watches.push(Watch { name: self.root.name(name, "")?, seen: Some(original.metadata) });
         let mut is_certain = true;
         let mut sidecars = Vec::new();
         for &coding in self.sidecars(name) {
@@ -182,7 +152,7 @@ impl Loader {
         let varies = may_compress || !sidecars.is_empty();
         let loaded = [original].into_iter().chain(sidecars);
         let mut variants: Vec<Variant> =
-            loaded.map(|loaded| self.variant(loaded, &media_type, varies, now)).collect();
+            loaded.map(|loaded| self.variant(loaded, &media_type, varies, attempt)).collect();
         if let (Some(file), Some(bytes)) = (variants.first_mut(), bytes) {
             file.compressible = Some(Box::new(Compressible::new(bytes, &self.shared.forms)));
         }
@@ -295,14 +265,14 @@ impl Loader {
     }
 
     /// Makes a file that was loaded ready to be served; `varies` says whether it has, or may get, other forms.
-    fn variant(&self, loaded: Loaded, media_type: &Rc<str>, varies: bool, now: &Now) -> Variant {
+    fn variant(&self, loaded: Loaded, media_type: &Rc<str>, varies: bool, attempt: Attempt) -> Variant {
         let Loaded { coding, content, tag, metadata, .. } = loaded;
         let modified = u64::try_from(metadata.modified.seconds).unwrap_or(0);
-        let last_modified = modified.min(now.seconds());
+        let last_modified = modified.min(attempt.now.seconds());
         let quoted = format!("\"{tag}\"");
         let date = date::format(last_modified);
         let mut repeated =
-            vec![("ETag", quoted.as_bytes()), ("Cache-Control", self.files.cache_control.as_bytes())];
+            vec![("ETag", quoted.as_bytes()), ("Cache-Control", self.cache_control(attempt.path).as_bytes())];
         if varies {
             repeated.push(("Vary", b"Accept-Encoding"));
         }
@@ -313,6 +283,16 @@ impl Loader {
         let representation = Rc::new(Representation::new(&repeated, &fields, media_type, content));
         let (tag, media_type) = (tag.into_bytes(), Rc::clone(media_type));
         Variant { coding, tag, last_modified, media_type, representation, compressible: None }
+    }
+
+    /// The Cache-Control value of a found file that was asked for by this path.
+    fn cache_control(&self, path: &Path) -> &str {
+        let is_immutable =
+            |glob: &String| fast_glob::glob_match(glob.strip_prefix('/').unwrap_or(glob), path.as_bytes());
+        match self.files.immutable.iter().any(is_immutable) {
+            true => IMMUTABLE,
+            false => self.files.found_cache_control(),
+        }
     }
 
     /// Reads a small file, and finds out what must be known of a large one.
@@ -441,13 +421,4 @@ fn read_whole(file: &File, opened: &Metadata) -> io::Result<Option<(Vec<u8>, Met
         }
     }
     Ok(None)
-}
-
-/// The place of a directory relative to its name without a slash.
-fn with_slash(path: &Path) -> Vec<u8> {
-    let last = path.segments().last().unwrap_or_default();
-    let mut location = Vec::with_capacity(last.len() + 1);
-    target::encode_segment(last, &mut location);
-    location.push(b'/');
-    location
 }

@@ -18,6 +18,7 @@ use super::forms::Original;
 use super::listing::{List, Listed};
 use super::one_state::{InOneState, READINGS};
 use super::resolve::{Refusal, Root};
+use super::rules::SharedRules;
 use super::sidecar::{States, Verdict, Verification};
 use crate::http::charset::Characters;
 use crate::http::encoding::{Coding, SIDECARS};
@@ -47,6 +48,8 @@ pub(crate) enum Job {
     Compress(Box<Compression>),
     /// Finds out whether a precompressed file is true.
     Verify(Box<Verification>),
+    /// Reads the rules of the site, if they have changed.
+    LoadRules(Arc<SharedRules>),
     /// Lets time pass, until a further change of a file must bear another time.
     Settle(Duration),
 }
@@ -86,6 +89,7 @@ impl Job {
             }
             Job::Compress(compression) => compression.run(),
             Job::Verify(verification) => return Outcome::Verified(verification.run().ok()),
+            Job::LoadRules(rules) => rules.load(),
             Job::Settle(time) => thread::sleep(*time),
         }
         Outcome::Done
@@ -207,6 +211,11 @@ impl Pending {
             }
         }
         (tried >= TRIES).then_some(None)
+    }
+
+    /// Whether the rules were looked at.
+    pub(super) fn has_loaded_rules(&self) -> bool {
+        self.0.iter().any(|(job, _)| matches!(**job, Job::LoadRules(_)))
     }
 
     /// Whether time was let pass.

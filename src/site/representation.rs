@@ -31,11 +31,21 @@ impl Content {
             Content::File(open) => open.length(),
         }
     }
+
+    /// The same content for another representation.
+    pub(super) fn share(&self) -> Content {
+        match self {
+            Content::Memory(bytes) => Content::Memory(Arc::clone(bytes)),
+            Content::File(open) => Content::File(OpenFile::new(Arc::clone(open.file()), open.length())),
+        }
+    }
 }
 
 /// Fields that a response takes of a representation, each set with all of the ones before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FieldSet {
+    /// None: the response has all of its fields by itself.
+    Nothing,
     /// Those that a 304 repeats (RFC 9110 section 15.4.5).
     Repeated,
     /// The others that tell of the representation: for several ranges.
@@ -99,6 +109,7 @@ impl Representation {
     pub(crate) fn lines(&self, set: FieldSet) -> &[u8] {
         let [repeated, metadata, typed] = self.ends;
         let end = match set {
+            FieldSet::Nothing => 0,
             FieldSet::Repeated => repeated,
             FieldSet::Metadata => metadata,
             FieldSet::Typed => typed,

@@ -19,8 +19,6 @@ use crate::sys::file::{self, Metadata};
 use crate::sys::open::{self, Purpose};
 use crate::throttle::Throttle;
 
-/// The file that answers for its directory.
-const INDEX: &[u8] = b"index.html";
 /// The one hidden name that is served (RFC 8615).
 const WELL_KNOWN: &[u8] = b".well-known";
 
@@ -106,6 +104,11 @@ impl Root {
         Ok(CString::new([self.0.as_bytes(), b"/", relative, suffix.as_bytes()].concat())?)
     }
 
+    /// Whether there is a file of this name that can be served.
+    pub(crate) fn has_file(&self, relative: &[u8]) -> bool {
+        self.open_file(relative, "").is_ok()
+    }
+
     /// Opens a regular file beneath the root by its name and a suffix of it; never blocks on the file itself.
     pub(super) fn open_file(&self, relative: &[u8], suffix: &str) -> Result<(Arc<File>, Metadata), Refusal> {
         let opened = self.open(relative, suffix, Purpose::Read)?;
@@ -153,12 +156,6 @@ pub(super) fn identify_beneath(root: BorrowedFd, relative: &[u8]) -> io::Result<
     file::metadata(open::open_beneath(root, &name, Purpose::Identify)?)
 }
 
-/// The name beneath the root of the file that answers for a path.
-pub(crate) fn file_name(path: &Path) -> Vec<u8> {
-    let index = if path.is_directory() { INDEX } else { b"" };
-    [path.as_bytes(), index].concat()
-}
-
 /// Whether a path leads through a hidden name.
 pub(crate) fn is_hidden(path: &Path) -> bool {
     let bytes = path.as_bytes();
@@ -192,14 +189,6 @@ mod tests {
         ] {
             let target_read = Target::parse(target.as_bytes()).unwrap();
             assert_eq!(is_hidden(&target_read.path), expected, "{target}");
-        }
-    }
-
-    #[test]
-    fn names_of_files() {
-        for (target, expected) in [("/", "index.html"), ("/a", "a"), ("/a/", "a/index.html")] {
-            let target = Target::parse(target.as_bytes()).unwrap();
-            assert_eq!(file_name(&target.path), expected.as_bytes());
         }
     }
 

@@ -30,6 +30,12 @@ impl Resource {
         OVERHEAD + contents.chain(made).sum::<usize>()
     }
 
+    /// Whether coded forms may be added to it.
+    pub(super) fn may_grow(&self) -> bool {
+        let Resource::File(variants) = self else { return false };
+        variants.first().is_some_and(|file| file.compressible.is_some())
+    }
+
     /// Whether a coded form of it was made since the last call: it then weighs more.
     pub(super) fn has_grown(&self) -> bool {
         let Resource::File(variants) = self else { return false };

@@ -1,4 +1,5 @@
-//! What the workers share of a site: media types, bodies with the same bytes, coded forms, and what is known of files.
+//! What the workers share of a site: media types, rules, bodies with the same bytes, coded forms, and what is known of
+//! files.
 //!
 //! It is asked when a file is read, never when it is served.
 
@@ -10,6 +11,7 @@ use super::clock_cache::ClockCache;
 use super::entity_tag::Digest;
 use super::forms::Forms;
 use super::one_state::InOneState;
+use super::rules::SharedRules;
 use super::sidecar::Verdicts;
 use crate::http::charset::Characters;
 use crate::http::media_type::Types;
@@ -30,6 +32,7 @@ pub(crate) struct Shared {
     pub(super) digests: OfFiles<Digest>,
     /// The characters of large texts.
     pub(super) characters: OfFiles<Characters>,
+    rules: Option<Arc<SharedRules>>,
     /// The coded forms that were made.
     pub(super) forms: Arc<Forms>,
     /// The verdicts on precompressed files.
@@ -75,9 +78,15 @@ struct Bodies {
 }
 
 impl Shared {
-    /// Nothing but media types, and room for so many bytes of coded forms.
-    pub(crate) fn new(types: Types, forms: usize) -> Shared {
-        Shared { types, forms: Arc::new(Forms::new(forms)), ..Shared::default() }
+    /// Media types and rules, room for so many bytes of coded forms, and nothing of files yet.
+    pub(crate) fn new(types: Types, rules: Option<SharedRules>, forms: usize) -> Shared {
+        let (rules, forms) = (rules.map(Arc::new), Arc::new(Forms::new(forms)));
+        Shared { types, rules, forms, ..Shared::default() }
+    }
+
+    /// The rules, unless they are off.
+    pub(super) fn rules(&self) -> Option<Arc<SharedRules>> {
+        self.rules.clone()
     }
 
     /// The body with these bytes, of which this is the digest: another worker's, if one has it.

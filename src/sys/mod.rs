@@ -1,4 +1,4 @@
-//! How to ask Linux: the only unsafe code of the project.
+//! System calls that the standard library does not have: the only unsafe code of the project.
 //!
 //! A wrapper takes slices and borrowed descriptors, returns `io::Result` and owned descriptors, and
 //! lets nothing raw out. It decides nothing: policy and numbers live in `server` and `site`.

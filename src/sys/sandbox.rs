@@ -15,14 +15,11 @@ use seccompiler::{
     SeccompRule,
 };
 
-/// From now on only what lies beneath these directories can be opened, and only to be read; no socket can
-/// listen or connect, and other processes get no signal, as far as the kernel knows how. Open files stay open.
-/// Returns false when the kernel knows nothing of it.
-///
-/// # Errors
-/// What the kernel refused.
+/// Gives up all files but those beneath these directories, which can only be read. No socket can listen or connect, and
+/// no other process gets a signal, as far as the kernel knows how. Open files stay open. Returns false when the kernel
+/// has no Landlock.
 pub(crate) fn forbid_files(readable: &[PathBuf]) -> Result<bool, String> {
-    // What a kernel does not know of this version is left out.
+    // Rights that an older kernel does not know are left out.
     let abi = ABI::V7;
     let restrict = || {
         let mut ruleset = Ruleset::default()
@@ -41,11 +38,7 @@ pub(crate) fn forbid_files(readable: &[PathBuf]) -> Result<bool, String> {
     Ok(status.ruleset != RulesetStatus::NotEnforced)
 }
 
-/// From now on only the system calls that the server makes are there; any other one fails as if the kernel did
-/// not know it.
-///
-/// # Errors
-/// What the kernel refused, or that there is no filter for this architecture.
+/// Gives up all system calls but those that the server makes. Any other fails as if the kernel did not know it.
 pub(crate) fn forbid_system_calls() -> Result<(), String> {
     let install = || -> Result<(), seccompiler::Error> {
         let architecture = std::env::consts::ARCH.try_into()?;
@@ -105,7 +98,7 @@ fn allowed() -> Result<Rules, BackendError> {
         (libc::SYS_prctl, vec![equals(0, libc::PR_SET_NAME as u64)]),
         // The end by a panic.
         (libc::SYS_tgkill, vec![equals(0, process)]),
-        // What a client has taken, how much may wait for it, and that it is given up.
+        // For a client: how much it has taken, how much may wait for it, and resetting its connection.
         (libc::SYS_ioctl, vec![equals(1, u64::from(TIOCOUTQ))]),
         (
             libc::SYS_setsockopt,
@@ -114,7 +107,9 @@ fn allowed() -> Result<Rules, BackendError> {
         (libc::SYS_setsockopt, vec![equals(1, libc::SOL_SOCKET as u64), equals(2, libc::SO_LINGER as u64)]),
         // Threads that compute give way to the workers.
         (libc::SYS_setpriority, vec![equals(0, PRIO_PROCESS), equals(1, 0)]),
-        // What the standard library checks in debug builds.
+        // A second descriptor for standard error, to say why the server ends.
+        (libc::SYS_fcntl, vec![equals(1, libc::F_DUPFD_CLOEXEC as u64)]),
+        // A check of the standard library's in debug builds.
         (libc::SYS_fcntl, vec![equals(1, libc::F_GETFD as u64)]),
     ] {
         let condition = |(argument, comparison, value)| {
@@ -126,12 +121,10 @@ fn allowed() -> Result<Rules, BackendError> {
     Ok(rules)
 }
 
-/// Tries to be traced by the parent process, which no server ever does.
-///
-/// # Errors
-/// The refusal.
-#[cfg(debug_assertions)]
-pub(crate) fn ask_to_be_traced() -> std::io::Result<()> {
-    // SAFETY: the request takes no pointer.
-    super::check(unsafe { libc::ptrace(libc::PTRACE_TRACEME) } as libc::c_int).map(drop)
+/// Tries to trace the parent process, for a test: the server never does.
+#[cfg(test)]
+pub(crate) fn trace_parent() -> std::io::Result<()> {
+    let parent = std::os::unix::process::parent_id() as libc::pid_t;
+    // SAFETY: the request takes no pointer, and stops nothing. It ends with this process.
+    super::check(unsafe { libc::ptrace(libc::PTRACE_SEIZE, parent, 0, 0) } as libc::c_int).map(drop)
 }

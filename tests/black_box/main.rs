@@ -27,12 +27,19 @@ mod workers;
 
 // From a target to a file, and never to any other file.
 mod charset;
+mod clean_urls;
 mod confinement;
 mod dot_files;
 mod files;
 mod freshness;
 mod media_types;
+mod missing;
 mod redirect;
+
+// Fields and redirects that the operator sets.
+mod flag_fields;
+mod headers_rules;
+mod redirects;
 
 // The protocol, in the order in which a request walks through it (RFC 9112, then RFC 9110).
 mod parser;

@@ -228,6 +228,11 @@ impl Lines {
         found
     }
 
+    /// Whether a line that `wanted` accepts has come already.
+    pub(crate) fn has_line(&self, wanted: impl Fn(&str) -> bool) -> bool {
+        self.lock().lines.iter().any(|line| wanted(line))
+    }
+
     /// Waits for the end of the stream and returns all of it.
     pub(crate) fn await_end(&self) -> Vec<String> {
         let collected = self.wait_until(|collected| collected.ended);

@@ -1,5 +1,5 @@
 //! A new server takes over from an old one, and no client notices: on a socket that a supervisor holds, or on a
-//! port that both share. And what a panic leaves behind.
+//! port that both share.
 
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
@@ -158,29 +158,4 @@ fn a_port_is_shared_only_by_those_who_say_so() {
     let shared = site.serve_with(&["--reuse-port"]);
     let mut process = Process::spawn(site.command_on(shared.address.port(), &[]));
     assert_eq!(process.await_exit().code(), Some(1));
-}
-
-#[test]
-#[cfg(debug_assertions)]
-fn a_panic_ends_the_server_and_says_where_it_was() {
-    let site = Site::new();
-    let log = site.outside("log");
-    let mut server =
-        site.serve_with(&["-w", "3", "--trial", "panic", "--file-log", log.to_str().expect("UTF-8")]);
-    // The last worker panics at its first event: when it is its turn to take a connection.
-    let mut clients = Vec::new();
-    while let Ok(stream) = std::net::TcpStream::connect(server.address) {
-        use std::io::Write;
-        // It may be over by now.
-        let _ = (&stream).write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-        clients.push(stream);
-    }
-    use std::os::unix::process::ExitStatusExt;
-    assert_eq!(server.process.await_exit().signal(), Some(libc::SIGABRT));
-    let text = std::fs::read_to_string(log).expect("the log");
-    assert!(text.contains("panicked at src/server/worker.rs:"), "{text}");
-    // None of the others' connections is left hanging.
-    for mut stream in clients {
-        let _ = std::io::copy(&mut stream, &mut std::io::sink());
-    }
 }

@@ -1,4 +1,4 @@
-# Chromium: the sample page, and a video or sound that plays and seeks.
+# Chromium: the sample page, characters beyond ASCII, and a video or sound that plays and seeks.
 
 browser=(chromium --headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
     --disable-component-update --disable-sync --disable-dev-shm-usage --disable-extensions --no-proxy-server
@@ -22,6 +22,8 @@ use_chromium() {
         has "chromium fetches $file" "\"GET $file HTTP/1.1\" 200 " "$lines"
     done
     is "chromium: no failed request" '' "$(grep -Ev '" (200|304) [0-9]+ "' <<<"$lines")"
+
+    see_characters
 
     local kind=video file=media/clip.mp4 profile title='' debug='' page
     mkdir -p "$site/media"
@@ -87,4 +89,34 @@ END
     has "chromium: the replies for the $kind are 206 (304 for what it has)" '^206(304)?$' "$lines"
     lines=$(grep -F "GET /$file " "$log" | grep -c '" 206 ')
     if ((lines >= 2)); then ok "chromium: asks for the $kind in several ranges"; else bad "chromium: asks for the $kind in several ranges" "$lines request(s)"; fi
+}
+
+# Texts in UTF-8 that do not say so, also where a page in another charset uses them, and an image that is coded by name.
+see_characters() {
+    local dom
+    mkdir -p "$site/characters"
+    echo '<!doctype html><title>ü</title><p>page größe</p><script>document.write("in " + document.characterSet)</script>' >"$site/characters/page.html"
+    echo 'plain größe' >"$site/characters/plain.txt"
+    echo 'document.write("script größe");' >"$site/characters/script.js"
+    echo 'p::before { content: "style größe" }' >"$site/characters/style.css"
+    python3 -c 'import gzip, sys
+with gzip.open(sys.argv[1], "w") as file:
+    file.write(b"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"31\" height=\"17\"/>")' "$site/characters/image.svgz"
+    cat >"$site/characters/latin.html" <<'END'
+<!doctype html><meta charset="iso-8859-1"><title>latin</title><link rel="stylesheet" href="style.css"><p></p>
+<script src="script.js"></script><img src="image.svgz">
+<script>
+document.write(getComputedStyle(document.querySelector("p"), "::before").content);
+addEventListener("load", () => document.body.append("image " + document.images[0].naturalWidth));
+</script>
+END
+    dom=$(browse --virtual-time-budget=3000 --dump-dom "$url/characters/page.html")
+    has "chromium: a page in UTF-8 that does not say so" 'page größe' "$dom"
+    has "chromium: it is read as UTF-8" 'in UTF-8' "$dom"
+    dom=$(browse --virtual-time-budget=3000 --dump-dom "$url/characters/plain.txt")
+    has "chromium: a text in UTF-8" 'plain größe' "$dom"
+    dom=$(browse --virtual-time-budget=3000 --dump-dom "$url/characters/latin.html")
+    has "chromium: a script in UTF-8 on a page in another charset" 'script größe' "$dom"
+    has "chromium: a style sheet in UTF-8 on a page in another charset" 'style größe' "$dom"
+    has "chromium: an image called .svgz" 'image 31' "$dom"
 }

@@ -1,4 +1,4 @@
-//! What the server gives up before the first request: other users' rights, other files, other system calls.
+//! Rights that the server gives up before the first request: other files and other system calls.
 //!
 //! Each lock holds on its own, and one that this kernel does not have costs a line in the log and nothing else.
 
@@ -47,7 +47,61 @@ fn readable(given: &Path, root: &Path) -> Vec<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs::{File, OpenOptions};
+    use std::io;
+    use std::net::{TcpListener, TcpStream};
     use std::os::unix::fs::symlink;
+    use std::process::{Command, Stdio};
+
+    /// Variables for a child process, which is this test once more: the attempt to make, and if it is locked in.
+    const ATTEMPT: &str = "LOCKDOWN_ATTEMPT";
+    const LOCKED: &str = "LOCKDOWN_LOCKED";
+    const ROOT: &str = "LOCKDOWN_ROOT";
+
+    /// Each attempt is made without the locks too: one that fails there as well would prove nothing.
+    #[test]
+    fn what_is_locked_away_is_refused() {
+        if let Ok(name) = std::env::var(ATTEMPT) {
+            return run_attempt(&name);
+        }
+        let root = tempfile::tempdir().unwrap();
+        for name in ["read", "write", "connect", "listen", "execute", "trace"] {
+            let outcome = |is_locked| {
+                let mut command = Command::new(std::env::current_exe().unwrap());
+                command
+                    .args(["--exact", "server::privileges::lockdown::tests::what_is_locked_away_is_refused"]);
+                command.arg("--nocapture").env(ATTEMPT, name).env(ROOT, root.path());
+                if is_locked {
+                    command.env(LOCKED, "");
+                }
+                let output = command.stderr(Stdio::piped()).output().unwrap();
+                String::from_utf8_lossy(&output.stderr).into_owned()
+            };
+            let (locked, free) = (outcome(true), outcome(false));
+            let is_refused =
+                |text: &str| text.contains("Permission denied") || text.contains("Function not implemented");
+            assert!(is_refused(&locked) && !is_refused(&free), "{name}: locked {locked}, free {free}");
+            assert!(locked.contains("attempted") && free.contains("attempted"), "{name}: {locked}, {free}");
+        }
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1, "one attempt to write was not refused");
+    }
+
+    fn run_attempt(name: &str) {
+        let root = PathBuf::from(std::env::var_os(ROOT).unwrap());
+        if std::env::var_os(LOCKED).is_some() {
+            lock_in(&root, &root);
+        }
+        let result: io::Result<()> = match name {
+            "read" => File::open("/etc/passwd").map(drop),
+            "write" => OpenOptions::new().create(true).append(true).open(root.join("new")).map(drop),
+            "connect" => TcpStream::connect(("127.0.0.1", 9)).map(drop),
+            "listen" => TcpListener::bind(("127.0.0.1", 0)).map(drop),
+            "execute" => Command::new("/bin/true").status().map(drop),
+            _ => sandbox::trace_parent(),
+        };
+        // The last word of a server that must end gets out, too.
+        crate::server::report(&format!("attempted: {result:?}"));
+    }
 
     #[test]
     fn what_a_deploy_can_put_in_place_of_the_root() {
