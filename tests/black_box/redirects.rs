@@ -4,6 +4,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
+use crate::coder::{decoded, encoded};
 use crate::patience::eventually;
 use crate::response::Response;
 use crate::server::Server;
