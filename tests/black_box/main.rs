@@ -7,6 +7,7 @@
 // The harness: what every feature below is written with.
 mod calendar;
 mod client;
+mod coder;
 mod feeding;
 mod patience;
 mod response;
@@ -17,6 +18,7 @@ mod system;
 // The command: how it starts, stops and speaks to its operator.
 mod access_log;
 mod limits;
+mod precompress;
 mod sandbox;
 mod signals;
 mod startup;
@@ -51,6 +53,7 @@ mod timeouts;
 
 mod request;
 
+mod compression;
 mod encoding;
 mod error_page;
 mod preconditions;
