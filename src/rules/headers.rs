@@ -150,7 +150,9 @@ impl Headers {
             let expand = |value: &Template| {
                 let mut text = Vec::new();
                 value.expand(&values, &mut text, |text, out| out.extend_from_slice(text), is_unreserved);
-                (text.len() <= MAX_EXPANDED).then_some(text)
+                // An empty placeholder at an end leaves a space there.
+                let trimmed = field::trim(&text);
+                (1..=MAX_EXPANDED).contains(&trimmed.len()).then(|| trimmed.to_vec())
             };
             let fields = block.fields.iter().filter_map(|(name, value)| Some((name, expand(value)?)));
             let fields: Vec<(&String, Vec<u8>)> = fields.collect();
@@ -302,6 +304,7 @@ mod tests {
             ("/*.js\n  X: 1", &[Cloudflare], "b/a.js", "X=1"),
             ("/u/:id/*\n  X: :id :splat", &[Cloudflare], "u/\n1/a/b", "X=%0A1 a/b"),
             ("/u/:id/*\n  X: :id :splat", &[Netlify], "u/1/a", "X=:id :splat"),
+            ("/u/:id/*\n  X: :id :splat\n  Y: :splat", &[Cloudflare], "u/1/", "X=1"),
             ("/*\n  Content-Encoding: br", &BOTH, "a.br", "Content-Encoding=br"),
         ] {
             for &reading in readings {

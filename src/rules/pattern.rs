@@ -214,15 +214,19 @@ impl Pattern {
         Some(captures)
     }
 
-    fn match_segment<'a>(&self, segment: &[Piece], text: &'a [u8], captures: &mut Captures<'a>) -> bool {
-        match segment.split_first() {
-            Some((Piece::Placeholder(index), after)) => {
+    fn match_segment<'a>(&self, pieces: &[Piece], text: &'a [u8], captures: &mut Captures<'a>) -> bool {
+        match pieces {
+            [] => text.is_empty(),
+            [Piece::Text(only)] => self.without_end(text, only).is_some_and(<[u8]>::is_empty),
+            [Piece::Text(first), after @ ..] => text
+                .strip_prefix(first.as_slice())
+                .is_some_and(|rest| self.match_segment(after, rest, captures)),
+            [Piece::Placeholder(index), after @ ..] => {
                 self.match_end(after, text, captures).is_some_and(|value| {
                     captures[*index] = value;
                     is_value(value)
                 })
             }
-            _ => self.match_end(segment, text, captures).is_some_and(<[u8]>::is_empty),
         }
     }
 
@@ -366,6 +370,9 @@ mod tests {
             (Reading::Cloudflare, "/p-:id.html", "p-.html", None),
             (Reading::Cloudflare, "/:a-*", "x-y-z/w", Some("a=x-y splat=z/w")),
             (Reading::Cloudflare, "/:a-*", "x/y-z", None),
+            (Reading::Cloudflare, "/-:a-*", "--x-", Some("a=-x splat=")),
+            (Reading::Cloudflare, "/-:a", "--x", Some("a=-x")),
+            (Reading::Cloudflare, "/a:b", "a", None),
             (Reading::Cloudflare, "/*-:a", "x/y-z-w", Some("a=w splat=x/y-z")),
             (Reading::Cloudflare, "/*-:a", "x-y/z", None),
             (Reading::Cloudflare, "/:9", ":9", Some("")),
