@@ -29,12 +29,12 @@ impl Destination {
         Ok(Destination { origin: origin.map(String::from), path: template(path), query, fragment })
     }
 
-    /// Whether it is a place of this site.
+    /// True if it is a place of this site.
     pub(super) fn is_local(&self) -> bool {
         self.origin.is_none()
     }
 
-    /// Whether it is the same for every request.
+    /// True if it is the same for every request.
     pub(super) fn is_fixed(&self) -> bool {
         [Some(&self.path), self.query.as_ref(), self.fragment.as_ref()]
             .into_iter()

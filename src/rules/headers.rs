@@ -31,7 +31,7 @@ const RESERVED: [&str; 15] = [
     "Upgrade",
 ];
 
-/// Whether no rule may set or remove a field of this name. Content-Encoding is a matter of its own.
+/// True if no rule may set or remove a field of this name. Content-Encoding is a matter of its own.
 pub fn is_reserved(name: &str) -> bool {
     RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(name))
 }
@@ -104,7 +104,7 @@ impl Headers {
         let is_path =
             text.starts_with('/') || text.split_whitespace().next().is_some_and(|word| word.contains("://"));
         if is_path {
-            // What follows a path that is not understood belongs to no other path.
+            // The lines after a path that is not understood belong to no other path.
             *place = Place::Skipped;
             let path = match text.starts_with('/') {
                 true => Pattern::parse(text, self.syntax, self.syntax.ignores_case_of_fields)?,
@@ -167,7 +167,7 @@ impl Headers {
     }
 }
 
-/// Where a line of a field stands.
+/// The place of a line with a field.
 enum Place {
     /// Above every path.
     Nowhere,
@@ -222,13 +222,13 @@ impl Block {
         self.fields.iter().map(|(name, _)| name.as_str())
     }
 
-    /// Whether a field value of it holds a placeholder.
+    /// True if a field value of it holds a placeholder.
     pub fn has_placeholders(&self) -> bool {
         self.fields.iter().any(|(_, value)| !value.is_fixed())
     }
 }
 
-/// Whether a name's own suffix can say this coding.
+/// True if a name's own suffix can say this coding.
 fn is_coding(value: &str) -> bool {
     SIDECARS.iter().any(|coding| coding.token().eq_ignore_ascii_case(value))
 }

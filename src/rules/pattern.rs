@@ -17,7 +17,7 @@ pub(super) const SPLAT: &str = "splat";
 pub(super) struct Pattern {
     /// The segments, up to the star in the last of them where there is one.
     front: Vec<Segment>,
-    /// What follows the star: the rest of its segment, and the segments after it.
+    /// The pieces after the star: the rest of its segment, and the segments after it.
     back: Option<Vec<Segment>>,
     /// The names of the placeholders, the splat last.
     names: Vec<String>,
@@ -133,7 +133,7 @@ impl Pattern {
         Ok(())
     }
 
-    /// Whether it has a star.
+    /// True if it has a star.
     pub(super) fn has_splat(&self) -> bool {
         self.back.is_some()
     }
@@ -285,7 +285,7 @@ impl Pattern {
     }
 }
 
-/// Whether bytes can stand in place of a placeholder.
+/// True if bytes can stand in place of a placeholder.
 fn is_value(value: &[u8]) -> bool {
     !value.is_empty() && memchr::memchr(b'/', value).is_none()
 }

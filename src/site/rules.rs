@@ -1,7 +1,7 @@
 //! `_headers` and `_redirects` of the root: read by threads, shared by all workers, obeyed within a second.
 //!
 //! A request looks at the two names, when no other one has looked for a second; that costs two `stat` and reads nothing.
-//! What has changed is read and parsed by a thread, and the request that saw the change waits for it. A bad line is
+//! A changed file is read and parsed by a thread, and the request that saw the change waits for it. A bad line is
 //! skipped with a warning, once for each version of its file. A file that cannot be read leaves the rules as they are.
 
 use std::ffi::{CStr, CString};
@@ -30,7 +30,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Findings of one version of a file that are logged; `httpd check` shows them all.
 const LOGGED: usize = 100;
 
-/// Whether a path names one of the files, or a coded form of one. They are never served.
+/// True if a path names one of the files, or a coded form of one. They are never served.
 pub(super) fn is_rules_file(path: &Path) -> bool {
     let name = path.as_bytes();
     let suffix = SIDECARS.iter().map(|coding| coding.suffix().as_bytes());
@@ -43,7 +43,7 @@ pub(super) fn is_rules_file(path: &Path) -> bool {
 pub(super) struct Rules {
     headers: Source<Headers>,
     redirects: Source<Redirects>,
-    /// Whether a redirect that leads back to where it came from was warned of.
+    /// True if a redirect that leads back to where it came from was warned of.
     has_warned: AtomicBool,
 }
 
@@ -53,11 +53,11 @@ struct Source<T> {
     parsed: Arc<T>,
     /// The digest of the bytes; `None` for no file.
     digest: Option<Digest>,
-    /// What its name stood for.
+    /// The file that its name stood for.
     seen: Result<Metadata, Refusal>,
     /// Why it could not be read the last time.
     failure: Option<Refusal>,
-    /// Whether no further change can hide under the same metadata.
+    /// True if no further change can hide under the same metadata.
     is_settled: bool,
 }
 
@@ -209,7 +209,7 @@ impl SharedRules {
         Ok(one_state::read(&file, &metadata, |file| read_start(file, MAX_BYTES + 1))?)
     }
 
-    /// Whether nobody has looked for a while.
+    /// True if nobody has looked for a while.
     fn is_look_due(&self, now: Instant) -> bool {
         self.milliseconds(now) >= self.next_look.load(Ordering::Relaxed)
     }

@@ -55,7 +55,7 @@ impl Tree {
         &self.files
     }
 
-    /// Whether a path beneath the root is answered by a file, an index, or a folder that leads to its index.
+    /// True if a path beneath the root is answered by a file, an index, or a folder that leads to its index.
     pub(super) fn answers(&self, path: &[u8]) -> bool {
         let place = self.root.join(OsStr::from_bytes(path));
         match fs::metadata(&place) {
@@ -166,7 +166,7 @@ fn look_at_charset(path: &[u8], place: &Path, metadata: &Metadata, walk: &mut Wa
     }
 }
 
-/// Whether the beginning of a page or a style sheet names UTF-8.
+/// True if the beginning of a page or a style sheet names UTF-8.
 fn declares_utf8(beginning: &[u8]) -> bool {
     let lower = beginning.to_ascii_lowercase();
     let places = memchr::memmem::find_iter(&lower, b"charset");
