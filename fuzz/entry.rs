@@ -4,6 +4,11 @@
 //! anywhere, spelled in another case, joined to one line, the answer is the same. The properties of
 //! well-formed input, beside a naive twin, are in `tests/properties.rs`.
 
+#![allow(unreachable_pub, reason = "a crate of its own here, a module of the tests there")]
+
+#[path = "listing.rs"]
+mod listing;
+
 use otuserver::http::charset::Characters;
 use otuserver::http::date;
 use otuserver::http::encoding::{self, Coding};
@@ -383,6 +388,25 @@ fn split_line(bytes: &[u8]) -> (&[u8], &[u8]) {
         Some(end) => (&bytes[..end], &bytes[end + 1..]),
         None => (bytes, b""),
     }
+}
+
+/// The path of a folder in its first line, and the names in it, a line each; a slash ends the name of a folder.
+/// (A name may hold a line end: 0xFE stands for one, which no UTF-8 has.)
+pub fn listing(bytes: &[u8]) {
+    let is_name =
+        |name: &&[u8]| !matches!(*name, b"" | b"." | b"..") && !name.contains(&0) && !name.contains(&b'/');
+    let mut lines = bytes
+        .split(|&byte| byte == b'\n')
+        .map(|line| line.iter().map(|&byte| if byte == 0xfe { b'\n' } else { byte }).collect::<Vec<u8>>());
+    let mut path = Vec::new();
+    let first = lines.next().unwrap_or_default();
+    for segment in first.split(|&byte| byte == b'/').filter(is_name) {
+        path.extend_from_slice(segment);
+        path.push(b'/');
+    }
+    let names: Vec<Vec<u8>> =
+        lines.filter(|line| is_name(&line.strip_suffix(b"/").unwrap_or(line))).collect();
+    listing::check(&path, &names);
 }
 
 fn validators(last_modified: u64) -> Validators<'static> {

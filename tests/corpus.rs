@@ -41,5 +41,6 @@ targets! {
     redirects,
     headers,
     pattern,
+    listing,
     charset,
 }

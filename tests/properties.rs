@@ -1,6 +1,9 @@
 //! Properties that hold for every input, not only for the rows of a table. Each is compared with a naive twin that
 //! is written from the structure, never by reading the text again.
 
+#[path = "../fuzz/listing.rs"]
+mod listing_read_back;
+
 use std::ops::Range;
 
 use otuserver::http::charset::Characters;
@@ -15,10 +18,11 @@ use otuserver::http::target::{self, Target};
 use otuserver::http::validators::{self, EntityTag, Validators};
 use otuserver::http1::framing::{Body, FramingError, Skipped, Skipper};
 use otuserver::http1::parser::{ParseError, Parser};
+use otuserver::listing::natural;
 use otuserver::rules::Reading;
 use otuserver::rules::headers::Headers;
 use otuserver::rules::redirects::{Asked, Redirects};
-use proptest::collection::vec;
+use proptest::collection::{btree_set, vec};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
@@ -703,5 +707,55 @@ proptest! {
             let (with, without) = (found(&with), found(&without));
             prop_assert!(without.iter().all(|found| with.contains(found)), "{path}: {with:?}");
         }
+    }
+}
+
+// ---- listing
+
+/// Bytes that a name can be made of, those that mean something somewhere more often than others.
+fn file_name() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop_oneof![
+        10 => "[a-c0-2 .]{1,3}".prop_map(String::into_bytes),
+        10 => select(&["<", ">", "&", "\"", "'", ":", "?", "#", "%", "%2F", "\\", "<!--", "</title>", "</a>", "&lt;"][..])
+            .prop_map(|text| text.as_bytes().to_vec()),
+        5 => select(&['\n', '\r', '\u{7f}', '\u{85}', '\u{202e}', '\u{2067}', '\u{fffe}', '\u{5d0}', '\u{2028}'][..])
+            .prop_map(|character| character.to_string().into_bytes()),
+        5 => (1..=255u8).prop_filter("a separator", |&byte| byte != b'/').prop_map(|byte| vec![byte]),
+    ];
+    vec(piece, 1..6)
+        .prop_map(|pieces| pieces.concat())
+        .prop_filter("no name", |name| name != b"." && name != b"..")
+}
+
+proptest! {
+    #[test]
+    fn no_name_changes_a_listing(
+        path in vec(file_name(), 0..3),
+        files in btree_set(file_name(), 0..6),
+        folders in btree_set(file_name(), 0..3),
+    ) {
+        let path: Vec<u8> = path.into_iter().flat_map(|name| [name, b"/".to_vec()].concat()).collect();
+        let folders = folders.difference(&files).map(|name| [name.as_slice(), b"/"].concat());
+        let names: Vec<Vec<u8>> = folders.chain(files.iter().cloned()).collect();
+        listing_read_back::check(&path, &names);
+    }
+
+    #[test]
+    fn the_natural_order_is_one(names in btree_set(file_name(), 3)) {
+        let names: Vec<_> = names.into_iter().collect();
+        for [a, b, c] in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+            let (a, b, c) = (&names[a], &names[b], &names[c]);
+            prop_assert_eq!(natural(a, b), natural(b, a).reverse());
+            prop_assert!(natural(a, b).is_ne());
+            prop_assert!(!(natural(a, b).is_lt() && natural(b, c).is_lt()) || natural(a, c).is_lt());
+        }
+    }
+
+    #[test]
+    fn numbers_in_names_are_compared_by_value(before in "[a-z]{0,3}", left: u64, right: u64, zeros in 0..3usize) {
+        prop_assume!(left != right);
+        let left_name = format!("{before}{left}.txt");
+        let right_name = format!("{before}{}{right}.txt", "0".repeat(zeros));
+        prop_assert_eq!(natural(left_name.as_bytes(), right_name.as_bytes()), left.cmp(&right));
     }
 }

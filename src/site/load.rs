@@ -45,7 +45,7 @@ pub(super) enum Stop {
     /// The status of a name that is there and cannot be served.
     Refused(Status),
     /// The job that is to be done first.
-    Wait(Job),
+    Wait(Box<Job>),
 }
 
 impl From<Refusal> for Stop {
@@ -62,7 +62,7 @@ impl From<io::Error> for Stop {
 
 impl From<Job> for Stop {
     fn from(job: Job) -> Stop {
-        Stop::Wait(job)
+        Stop::Wait(Box::new(job))
     }
 }
 

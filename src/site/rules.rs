@@ -1,8 +1,7 @@
 //! `_headers` and `_redirects` of the root: read by threads, shared by all workers, obeyed within a second.
 //!
-//! A request looks at the two names, when no other one has looked for a second; that costs two `stat` and reads nothing.
-//! A changed file is read and parsed by a thread, and the request that saw the change waits for it. A bad line is
-//! skipped with a warning, once for each version of its file. A file that cannot be read leaves the rules as they are.
+//! A worker looks at the two names once a second at most; that costs two `stat` and reads nothing. A changed file is
+//! read and parsed by a thread, and the request that saw the change waits for it. A bad line is skipped with a warning, once for each version of its file. A file that cannot be read leaves the rules as they are.
 
 use std::ffi::{CStr, CString};
 use std::fs::File;
@@ -19,20 +18,19 @@ use super::one_state::{self, InOneState};
 use super::pending::{Job, Pending};
 use super::resolve::{Refusal, Root};
 use crate::http::encoding::SIDECARS;
-use crate::http::target::Path;
 use crate::rules::headers::{self, Headers};
 use crate::rules::redirects::{self, Asked, Match, Redirects};
 use crate::rules::{Finding, MAX_BYTES, Reading};
 use crate::sys::file::{self, Kind, Metadata};
 
-/// The time between two looks at the files.
-const LOOK: Duration = Duration::from_secs(1);
+/// The time between two looks at the files: a little less than the second within which a change is obeyed, because
+/// reading takes time, too.
+const LOOK: Duration = Duration::from_millis(900);
 /// Findings of one version of a file that are logged; `httpd check` shows them all.
 const LOGGED: usize = 100;
 
-/// True if a path names one of the files, or a coded form of one. They are never served.
-pub(super) fn is_rules_file(path: &Path) -> bool {
-    let name = path.as_bytes();
+/// True if a path beneath the root names one of the files, or a coded form of one. They are never served.
+pub(super) fn is_rules_file(name: &[u8]) -> bool {
     let suffix = SIDECARS.iter().map(|coding| coding.suffix().as_bytes());
     let plain = suffix.into_iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name);
     [headers::FILE, redirects::FILE].iter().any(|file| file.as_bytes() == plain)
@@ -107,9 +105,6 @@ pub(crate) struct SharedRules {
     /// The whole names of `_headers` and `_redirects`.
     names: [CString; 2],
     reading: Reading,
-    begun: Instant,
-    /// Milliseconds from `begun` to the next look.
-    next_look: AtomicU64,
     /// Counts the times that `current` was replaced.
     version: AtomicU64,
     current: Mutex<Arc<Rules>>,
@@ -131,8 +126,6 @@ impl SharedRules {
             root,
             names,
             reading,
-            begun: Instant::now(),
-            next_look: AtomicU64::new(0),
             version: AtomicU64::new(0),
             current: Mutex::new(Arc::new(rules)),
             loading: Mutex::default(),
@@ -144,7 +137,6 @@ impl SharedRules {
     /// Reads what has changed, and waits for the disk.
     pub(super) fn load(&self) {
         let _one_at_a_time = lock(&self.loading);
-        let begun = Instant::now();
         let before = Arc::clone(&lock(&self.current));
         let [headers, redirects] = &self.names;
         let headers = self.load_file(headers::FILE, headers, &before.headers, Headers::parse);
@@ -156,7 +148,6 @@ impl SharedRules {
             *lock(&self.current) = Arc::new(rules);
             self.version.fetch_add(1, Ordering::Release);
         }
-        self.note_look(begun);
     }
 
     /// Reads a file anew; `None` when it has not changed.
@@ -208,19 +199,6 @@ impl SharedRules {
         let (file, metadata) = self.root.open_file(name.as_bytes(), "")?;
         Ok(one_state::read(&file, &metadata, |file| read_start(file, MAX_BYTES + 1))?)
     }
-
-    /// True if nobody has looked for a while.
-    fn is_look_due(&self, now: Instant) -> bool {
-        self.milliseconds(now) >= self.next_look.load(Ordering::Relaxed)
-    }
-
-    fn note_look(&self, now: Instant) {
-        self.next_look.store(self.milliseconds(now + LOOK), Ordering::Relaxed);
-    }
-
-    fn milliseconds(&self, time: Instant) -> u64 {
-        u64::try_from(time.saturating_duration_since(self.begun).as_millis()).unwrap_or(u64::MAX)
-    }
 }
 
 /// The rules, as one worker knows them.
@@ -229,6 +207,8 @@ pub(super) struct WorkerRules {
     names: Names,
     version: u64,
     current: Arc<Rules>,
+    /// The time of the next look at the files.
+    next_look: Instant,
 }
 
 impl WorkerRules {
@@ -237,7 +217,7 @@ impl WorkerRules {
         // The version first: rules that are replaced in between are then taken again.
         let version = shared.version.load(Ordering::Acquire);
         let current = Arc::clone(&lock(&shared.current));
-        WorkerRules { shared, names: Names::default(), version, current }
+        WorkerRules { shared, names: Names::default(), version, current, next_look: Instant::now() }
     }
 
     /// The rules at this moment, if there are any. No change older than a second is missing from them.
@@ -250,11 +230,11 @@ impl WorkerRules {
             self.current = Arc::clone(&lock(&self.shared.current));
             self.version = version;
         }
-        if self.shared.is_look_due(now.instant) && !pending.has_loaded_rules() {
-            if self.have_changed(pending) {
+        if now.instant >= self.next_look {
+            if !pending.has_loaded_rules() && self.have_changed(pending) {
                 return Err(Job::LoadRules(Arc::clone(&self.shared)));
             }
-            self.shared.note_look(now.instant);
+            self.next_look = now.instant + LOOK;
         }
         Ok((!self.current.is_empty()).then(|| Arc::clone(&self.current)))
     }

@@ -30,6 +30,7 @@ mod confinement;
 mod dot_files;
 mod files;
 mod freshness;
+mod listing;
 mod media_types;
 mod missing;
 mod redirect;
