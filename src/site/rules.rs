@@ -1,7 +1,8 @@
 //! `_headers` and `_redirects` of the root: read by threads, shared by all workers, obeyed within a second.
 //!
 //! A worker looks at the two names once a second at most; that costs two `stat` and reads nothing. A changed file is
-//! read and parsed by a thread, and the request that saw the change waits for it. A bad line is skipped with a warning, once for each version of its file. A file that cannot be read leaves the rules as they are.
+//! read and parsed by a thread, and the request that saw the change waits for it. A bad line is skipped with a
+//! warning, once for each version of its file. A file that cannot be read leaves the rules as they are.
 
 use std::ffi::{CStr, CString};
 use std::fs::File;
