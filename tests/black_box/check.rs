@@ -159,6 +159,9 @@ fn files_that_are_not_what_they_seem() {
     site.write("bad.html", b"<meta charset=utf-8>\xff");
     site.write("good.html", "<meta charset=utf-8>\u{e4}");
     site.write("latin.html", b"<meta charset=iso-8859-1>\xff");
+    for (name, before) in [("first.html", 1024 - 19), ("late.html", 1024 - 18)] {
+        site.write(name, [&b" ".repeat(before)[..], b"<meta charset=utf-8>\xff"].concat());
+    }
     site.link("/etc/hostname", "out");
     site.link("nowhere", "dangling");
     site.link(site.path("app.js"), "inside");
@@ -168,10 +171,21 @@ fn files_that_are_not_what_they_seem() {
         "bad.html: warning: it says that it is UTF-8, and is not",
         "dangling: warning: the link leads to nothing",
         "dir/.git: warning: it begins with a dot: it is not served without --dot-files",
+        "first.html: warning: it says that it is UTF-8, and is not",
         "m\u{fffd}sli.txt: warning: its name is not UTF-8: no browser asks for it by that name",
         "out: warning: the link leads outside of the root: it is not served",
     ];
     assert_eq!((code, lines), (0, expected.map(String::from).to_vec()));
+}
+
+#[test]
+fn folders_are_looked_into_so_deep() {
+    for (depth, expected) in [(64, 0), (65, 1)] {
+        let site = Site::new();
+        site.make_folder("d/".repeat(depth));
+        let (_, lines, _) = check(&site, &[]);
+        assert_eq!(lines.len(), expected, "{depth}: {lines:#?}");
+    }
 }
 
 #[test]

@@ -55,7 +55,7 @@ impl Tree {
         &self.files
     }
 
-    /// Whether a path beneath the root is answered by a file, an index, or a folder that leads to its index.
+    /// True if a path beneath the root is answered by a file, an index, or a folder that leads to its index.
     pub(super) fn answers(&self, path: &[u8]) -> bool {
         let place = self.root.join(OsStr::from_bytes(path));
         match fs::metadata(&place) {
@@ -125,13 +125,16 @@ impl Tree {
 
     /// Looks at a coded file beside its original.
     fn look_at_sidecar(&self, path: &[u8], metadata: &Metadata, walk: &mut Walk) {
-        let suffixes = SIDECARS.iter().map(|coding| coding.suffix().as_bytes());
-        let Some(original) = suffixes.into_iter().find_map(|suffix| path.strip_suffix(suffix)) else {
-            return;
-        };
-        let Ok(of_original) = fs::metadata(self.root.join(OsStr::from_bytes(original))) else { return };
-        let is_older = || Some(metadata.modified().ok()? < of_original.modified().ok()?);
-        if of_original.is_file() && is_older() == Some(true) {
+        let original = SIDECARS.iter().find_map(|coding| path.strip_suffix(coding.suffix().as_bytes()));
+        let Some(original) = original else { return };
+        let place = self.root.join(OsStr::from_bytes(original));
+        let Some(of_original) = fs::metadata(&place).ok().filter(Metadata::is_file) else { return };
+        if metadata
+            .modified()
+            .ok()
+            .zip(of_original.modified().ok())
+            .is_some_and(|(coded, plain)| coded < plain)
+        {
             walk.warn(path, format!("it is older than {}", String::from_utf8_lossy(original)));
         }
     }
@@ -166,7 +169,7 @@ fn look_at_charset(path: &[u8], place: &Path, metadata: &Metadata, walk: &mut Wa
     }
 }
 
-/// Whether the beginning of a page or a style sheet names UTF-8.
+/// True if the beginning of a page or a style sheet names UTF-8.
 fn declares_utf8(beginning: &[u8]) -> bool {
     let lower = beginning.to_ascii_lowercase();
     let places = memchr::memmem::find_iter(&lower, b"charset");
