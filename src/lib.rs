@@ -6,10 +6,12 @@
 //! | --- | --- |
 //! | [`http`] | the meaning of bytes, without a version of the protocol (RFC 9110) |
 //! | [`http1`] | HTTP/1.1 on the wire (RFC 9112) |
+//! | `codec` | the bytes of the content codings: compressing, and comparing what is decoded |
 //! | [`rules`], [`listing`] | the files `_headers` and `_redirects`; the page that shows a folder |
 //! | `site` | the representation that answers a request |
 //! | [`server`] | the next step of each connection |
 //! | `sys` | how to ask Linux: the only unsafe code |
+//! | [`commands`] | the work other than serving |
 //! | [`config`] | every flag |
 //!
 //! Dependencies go one way: `main -> server -> site -> http`. `http1`, `rules` and `listing` use `http`, which does not
