@@ -27,7 +27,7 @@ const STYLES: Styles = Styles::styled()
 #[command(name = "httpd", version, styles = STYLES, max_term_width = 100)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct Config {
-    /// Work other than serving.
+    /// The work other than serving.
     #[command(subcommand)]
     pub command: Option<Command>,
     /// Address that clients connect to.
@@ -61,34 +61,69 @@ impl Config {
     /// # Errors
     /// A usage error, or the request for help or the version.
     pub fn read() -> Result<Config, clap::Error> {
-        let mut command = Config::command();
         let mut passed_over = Vec::new();
-        for argument in Config::command().get_arguments() {
-            let Some(name) = argument.get_env() else { continue };
-            let Some(value) = std::env::var_os(name) else { continue };
-            let is_service = is_service_address(&value);
-            if is_service {
-                passed_over.push(format!("{}={}", name.display(), value.display()));
-            }
-            if is_service || value.is_empty() {
-                command = command.mut_arg(argument.get_id(), |argument| argument.env(Resettable::Reset));
-            }
-        }
+        let mut command = without_unset_variables(Config::command(), &mut passed_over);
         let matches = command.try_get_matches_from_mut(std::env::args_os())?;
         let config = Config::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
         Ok(Config { passed_over, ..config })
     }
 }
 
-/// Work other than serving.
+/// The command and those within it, without the environment variables that do not count.
+fn without_unset_variables(mut command: clap::Command, passed_over: &mut Vec<String>) -> clap::Command {
+    for argument in command.clone().get_arguments() {
+        let Some(name) = argument.get_env() else { continue };
+        let Some(value) = std::env::var_os(name) else { continue };
+        let is_service = is_service_address(&value);
+        if is_service {
+            passed_over.push(format!("{}={}", name.display(), value.display()));
+        }
+        if is_service || value.is_empty() {
+            command = command.mut_arg(argument.get_id(), |argument| argument.env(Resettable::Reset));
+        }
+    }
+    command.mut_subcommands(|command| without_unset_variables(command, &mut Vec::new()))
+}
+
+/// The work other than serving.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
+    /// Read _headers, _redirects and the names of a folder, and say what is wrong with them; serve nothing
+    ///
+    /// One line a finding. The exit code is 1 if any is an error: a line that is skipped, a redirect that goes in a
+    /// circle, a destination that is missing.
+    Check(Check),
     /// Write file.br, file.zst and file.gz beside files that become smaller by that
     ///
     /// Files of 1 KiB to 64 MiB whose type is not compressed by itself are compressed as far as they can be, on all
     /// processors. A neighbour that decodes to its file is left alone, one that does not is replaced; what would save
     /// less than 5 % is not written.
     Precompress(Precompress),
+}
+
+/// What is checked, and how that is said.
+#[derive(Args, Clone, Debug)]
+pub struct Check {
+    /// Folder that is to be served
+    #[arg(short = 'r', long, env = "HTTPD_DOCUMENT_ROOT", value_name = "FOLDER", default_value = ".")]
+    pub document_root: PathBuf,
+
+    /// Whose meaning _headers and _redirects have, or off to look at the names alone
+    #[arg(long, env = "HTTPD_RULES", value_name = "HOST", default_value = "netlify")]
+    pub rules: RuleFiles,
+
+    /// The form of the findings
+    #[arg(long, value_name = "FORM", default_value = "text")]
+    pub format: Format,
+}
+
+/// The form of findings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A line a finding
+    Text,
+    /// An array of objects
+    Json,
 }
 
 /// Neighbours that are written.

@@ -11,7 +11,7 @@
 //! | `site` | the representation that answers a request |
 //! | [`server`] | the next step of each connection |
 //! | `sys` | how to ask Linux: the only unsafe code |
-//! | [`commands`] | the work other than serving |
+//! | [`commands`] | what the program does other than serving |
 //! | [`config`] | every flag |
 //!
 //! Dependencies go one way: `main -> server -> site -> http`. `http1`, `rules` and `listing` use `http`, which does not

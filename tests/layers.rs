@@ -10,7 +10,7 @@ const MAY_USE: [(&str, &[&str]); 13] = [
     ("lib", &[]),
     ("config", &["http", "rules"]),
     ("server", &["config", "http", "http1", "site", "sys", "throttle"]),
-    ("commands", &["codec", "config", "http", "site"]),
+    ("commands", &["codec", "config", "http", "rules", "site"]),
     ("site", &["codec", "config", "http", "listing", "rules", "sys", "throttle"]),
     ("codec", &["http"]),
     ("listing", &["http"]),

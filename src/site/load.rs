@@ -49,7 +49,7 @@ pub(super) enum Stop {
     /// The status of a name that is there and cannot be served.
     Refused(Status),
     /// The job that is to be done first.
-    Wait(Job),
+    Wait(Box<Job>),
 }
 
 impl From<Refusal> for Stop {
@@ -66,7 +66,7 @@ impl From<io::Error> for Stop {
 
 impl From<Job> for Stop {
     fn from(job: Job) -> Stop {
-        Stop::Wait(job)
+        Stop::Wait(Box::new(job))
     }
 }
 
@@ -232,14 +232,15 @@ impl Loader {
         }
         match attempt.pending.verdict(&states) {
             Some(verdict) => Ok(verdict),
-            None => Err(Stop::Wait(Job::Verify(Box::new(Verification {
+            None => Err(Job::Verify(Box::new(Verification {
                 original: Arc::clone(&original.file),
                 coded: Arc::clone(&sidecar.file),
                 states,
                 coding: sidecar.coding,
                 name: name.into(),
                 shared: Arc::clone(&self.shared),
-            })))),
+            }))
+            .into()),
         }
     }
 

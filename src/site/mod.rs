@@ -80,7 +80,7 @@ pub(crate) enum Answer {
     /// The response.
     Ready(Response),
     /// A job that is to be done first.
-    Wait(Job),
+    Wait(Box<Job>),
 }
 
 /// A site: the files beneath a root, as one worker knows them.
@@ -263,7 +263,8 @@ impl Site {
 
     /// Whether nothing is told of a name: a hidden one, or a file of rules.
     fn is_withheld(&self, path: &Path) -> bool {
-        self.hides_dot_files && resolve::is_hidden(path) || self.rules.is_some() && rules::is_rules_file(path)
+        self.hides_dot_files && resolve::is_hidden(path)
+            || self.rules.is_some() && rules::is_rules_file(path.as_bytes())
     }
 
     /// The response that a rule wants: a redirect, a file in place of another one, or the page of an error.
@@ -294,7 +295,10 @@ impl Site {
             };
             place = next;
         }
-        Err(Stop::Refused(Status::NotFound))
+        match rule.status {
+            Status::Ok | Status::NotFound => Err(Stop::Refused(Status::NotFound)),
+            status => Ok(self.page(status)),
+        }
     }
 }
 

@@ -30,7 +30,7 @@ pub(crate) enum Body {
     /// A range of the content.
     Range(Range<u64>),
     /// Several ranges, with text around them.
-    Multipart(Multipart),
+    Multipart(Box<Multipart>),
 }
 
 impl Response {
@@ -61,7 +61,7 @@ impl Response {
         let mut own = Fields::default();
         own.push_display("Content-Type", parts.content_type());
         own.push_display("Content-Length", parts.length());
-        let (status, body) = (Status::PartialContent, Body::Multipart(parts));
+        let (status, body) = (Status::PartialContent, Body::Multipart(Box::new(parts)));
         Response { status, representation, fields: FieldSet::Metadata, own, body }
     }
 

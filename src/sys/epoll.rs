@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::ptr;
 
 use super::check;
 
@@ -74,10 +75,13 @@ impl Epoll {
     pub(crate) fn wait(&self, events: &mut Events, milliseconds: i32) -> io::Result<()> {
         let room = events.0.capacity().min(i32::MAX as usize) as i32;
         events.0.clear();
-        // SAFETY: the vector has room for `room` events, and the kernel writes no more than that.
+        let (set, pointer, no_mask) =
+            (self.0.as_raw_fd(), events.0.as_mut_ptr(), ptr::null::<libc::sigset_t>());
+        // SAFETY: the vector has room for `room` events, and the kernel writes no more than that. A null pointer says
+        // that the mask of signals stays.
         let count =
-            unsafe { libc::epoll_wait(self.0.as_raw_fd(), events.0.as_mut_ptr(), room, milliseconds) };
-        match check(count) {
+            unsafe { libc::syscall(libc::SYS_epoll_pwait, set, pointer, room, milliseconds, no_mask, 0) };
+        match check(count as libc::c_int) {
             Ok(count) => {
                 // SAFETY: the kernel has filled in the first `count` events.
                 unsafe { events.0.set_len(count as usize) };

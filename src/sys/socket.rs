@@ -5,6 +5,7 @@ use std::io;
 use std::mem::{MaybeUninit, size_of};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{check, check_size};
@@ -134,9 +135,10 @@ impl Listener {
         let mut raw = RawAddress::empty();
         let mut length = RawAddress::SIZE;
         let flags = libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+        let (listener, room) = (self.0.as_raw_fd(), &raw mut length);
         // SAFETY: `raw` has room for `length` bytes.
-        let result = unsafe { libc::accept4(self.0.as_raw_fd(), raw.as_mut_ptr(), &mut length, flags) };
-        let descriptor = check(result)?;
+        let result = unsafe { libc::syscall(libc::SYS_accept4, listener, raw.as_mut_ptr(), room, flags) };
+        let descriptor = check(result as libc::c_int)?;
         // SAFETY: the kernel has just made this descriptor for us, and nothing else owns it.
         let socket = Socket(unsafe { OwnedFd::from_raw_fd(descriptor) });
         Ok((socket, raw.into()))
@@ -148,6 +150,9 @@ impl AsFd for Listener {
         self.0.as_fd()
     }
 }
+
+/// No address: the peer of a connected socket is known.
+const NO_ADDRESS: *const libc::c_void = ptr::null();
 
 /// A connected socket; dropping it closes it.
 #[derive(Debug)]
@@ -169,9 +174,11 @@ impl Socket {
     pub(crate) fn receive(&self, buffer: &mut Vec<u8>, limit: usize) -> io::Result<usize> {
         let spare = buffer.spare_capacity_mut();
         let room = spare.len().min(limit);
+        let (socket, pointer) = (self.0.as_raw_fd(), spare.as_mut_ptr());
         // SAFETY: the spare capacity has at least `room` bytes, and the kernel writes no more than that.
-        let received = unsafe { libc::recv(self.0.as_raw_fd(), spare.as_mut_ptr().cast(), room, 0) };
-        let received = check_size(received)?;
+        let received =
+            unsafe { libc::syscall(libc::SYS_recvfrom, socket, pointer, room, 0, NO_ADDRESS, NO_ADDRESS) };
+        let received = check_size(received as libc::ssize_t)?;
         // SAFETY: the kernel has filled in `received` bytes after the ones that were there.
         unsafe { buffer.set_len(buffer.len() + received) };
         Ok(received)
@@ -193,9 +200,11 @@ impl Socket {
     pub(crate) fn send(&self, slices: &[io::IoSlice<'_>], more: bool) -> io::Result<usize> {
         let flags = libc::MSG_NOSIGNAL | if more { libc::MSG_MORE } else { 0 };
         if let [slice] = slices {
+            let (socket, pointer) = (self.0.as_raw_fd(), slice.as_ptr());
             // SAFETY: the slice is readable for its whole length.
             return check_size(unsafe {
-                libc::send(self.0.as_raw_fd(), slice.as_ptr().cast(), slice.len(), flags)
+                libc::syscall(libc::SYS_sendto, socket, pointer, slice.len(), flags, NO_ADDRESS, 0)
+                    as libc::ssize_t
             });
         }
         // SAFETY: all zeros is a valid message header: no address, no slices, no control data.

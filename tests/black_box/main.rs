@@ -32,11 +32,13 @@ mod confinement;
 mod dot_files;
 mod files;
 mod freshness;
+mod listing;
 mod media_types;
 mod missing;
 mod redirect;
 
 // Fields and redirects that the operator sets.
+mod check;
 mod flag_fields;
 mod headers_rules;
 mod redirects;
