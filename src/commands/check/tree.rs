@@ -1,15 +1,17 @@
 //! The files beneath the root: which of them can be asked for, and which are not what they seem.
 
 use std::ffi::OsStr;
-use std::fs::{self, Metadata};
+use std::fs::{self, File, Metadata};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::report::Report;
+use crate::codec;
 use crate::http::charset::Characters;
-use crate::http::encoding::SIDECARS;
+use crate::http::encoding::{Coding, SIDECARS};
 use crate::rules::{Severity, headers, redirects};
+use crate::site::sidecar::VERIFIED;
 
 /// Names that are looked at.
 const MAX_NAMES: usize = 1_000_000;
@@ -125,17 +127,21 @@ impl Tree {
 
     /// Looks at a coded file beside its original.
     fn look_at_sidecar(&self, path: &[u8], metadata: &Metadata, walk: &mut Walk) {
-        let original = SIDECARS.iter().find_map(|coding| path.strip_suffix(coding.suffix().as_bytes()));
-        let Some(original) = original else { return };
-        let place = self.root.join(OsStr::from_bytes(original));
-        let Some(of_original) = fs::metadata(&place).ok().filter(Metadata::is_file) else { return };
-        if metadata
-            .modified()
-            .ok()
-            .zip(of_original.modified().ok())
-            .is_some_and(|(coded, plain)| coded < plain)
-        {
-            walk.warn(path, format!("it is older than {}", String::from_utf8_lossy(original)));
+        let find = |coding: Coding| Some((coding, path.strip_suffix(coding.suffix().as_bytes())?));
+        let Some((coding, original)) = SIDECARS.into_iter().find_map(find) else { return };
+        let [place, of_original] = [path, original].map(|name| self.root.join(OsStr::from_bytes(name)));
+        let Ok(of_original_metadata) = fs::metadata(&of_original) else { return };
+        if !of_original_metadata.is_file() {
+            return;
+        }
+        let is_small = metadata.len().max(of_original_metadata.len()) <= VERIFIED;
+        let decodes = || codec::decodes_to(coding, File::open(&place)?, File::open(&of_original)?);
+        let is_older = || Some(metadata.modified().ok()? < of_original_metadata.modified().ok()?);
+        let original = String::from_utf8_lossy(original);
+        if is_small && decodes().is_ok_and(|decodes| !decodes) {
+            walk.warn(path, format!("it does not decode to {original}: it is not used"));
+        } else if is_older() == Some(true) {
+            walk.warn(path, format!("it is older than {original}"));
         }
     }
 }
