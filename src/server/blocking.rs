@@ -15,6 +15,8 @@ use crate::sys::priority;
 
 /// Threads at most that wait for disks: enough to keep a disk's queue filled, few enough to wait on one.
 const FOR_DISKS: usize = 8;
+/// Threads at most that compute: each may take 64 MiB of memory.
+const FOR_PROCESSORS: usize = 4;
 /// Threads at most that list folders, which takes a disk and then a processor.
 const FOR_FOLDERS: usize = 2;
 /// The time for which a thread waits for work before it ends.
@@ -35,12 +37,13 @@ pub(super) struct Blocking {
 }
 
 impl Blocking {
-    /// No threads yet.
+    /// No threads yet. To be called before the lock-in: the share of the processors that a container has is told by
+    /// files outside of the root.
     pub(super) fn new() -> Blocking {
         let processors = thread::available_parallelism().map_or(1, NonZero::get);
         Blocking {
             for_disks: Pool::new(FOR_DISKS, || ()),
-            for_processors: Pool::new(processors.saturating_sub(1).max(1), lower_priority),
+            for_processors: Pool::new(processors.saturating_sub(1).clamp(1, FOR_PROCESSORS), lower_priority),
             for_folders: Pool::new(FOR_FOLDERS, lower_priority),
         }
     }

@@ -117,13 +117,14 @@ fn serve(config: &Config, inherited: Option<Listener>, log: &Log) -> Result<(), 
     let forms = forms::share_of(cache_bytes(&config.files));
     let shared = Shared::new(read_types(&config.files)?, rules, forms);
     let descriptors = Descriptors::share_out();
+    let blocking = Blocking::new();
     let signals = Signals::new().context(|| "cannot wait for signals".into())?;
     let address = address::listen(&listener, &config.listen)?;
     if !config.privileges.no_sandbox {
         privileges::lockdown::lock_in(&config.files.document_root, root.path());
     }
     log.writer().start().context(|| "cannot start a thread for the log".into())?;
-    let threads = start_workers(config, listener, &root, shared, &descriptors, log.writer())?;
+    let threads = start_workers(config, listener, &root, shared, &descriptors, &blocking, log.writer())?;
     announce(address, &root, config.limits.workers, log);
     threads.wait(signals, log).context(|| "cannot wait for events".into())
 }
@@ -166,13 +167,13 @@ fn start_workers(
     root: &Root,
     shared: Shared,
     descriptors: &Descriptors,
+    blocking: &Blocking,
     log: &LogWriter,
 ) -> Result<WorkerThreads, Error> {
     let count = usize::from(config.limits.workers);
     let limits = Arc::new(descriptors.connection_limits(&config.limits));
     let workers = Arc::new(Workers::new(count).context(|| "cannot make the workers".into())?);
     let listener = Arc::new(listener);
-    let blocking = Blocking::new();
     let shared = Arc::new(shared);
     let cache_bytes = cache_bytes(&config.files);
     let cache_bytes = cache_bytes - forms::share_of(cache_bytes);
