@@ -181,6 +181,9 @@ impl Pattern {
 
     /// Matches a decoded path without its leading slash.
     pub(super) fn matches<'a>(&self, path: &'a [u8]) -> Option<Captures<'a>> {
+        if !self.may_begin(path) {
+            return None;
+        }
         let mut captures = vec![&b""[..]; self.names.len()];
         let (last, before) = self.front.split_last()?;
         let open = if self.ignores_closing_slash { path.strip_suffix(b"/").unwrap_or(path) } else { path };
@@ -212,6 +215,14 @@ impl Pattern {
         rest = self.match_start(last, rest, &mut captures)?;
         *captures.last_mut()? = rest;
         Some(captures)
+    }
+
+    /// False if a path begins with another text than the pattern, as most do.
+    fn may_begin(&self, path: &[u8]) -> bool {
+        let Some([Piece::Text(text), ..]) = self.front.first().map(Vec::as_slice) else { return true };
+        let is_same =
+            |start: &[u8]| if self.ignores_case { start.eq_ignore_ascii_case(text) } else { start == text };
+        path.get(..text.len()).is_some_and(is_same)
     }
 
     fn match_segment<'a>(&self, pieces: &[Piece], text: &'a [u8], captures: &mut Captures<'a>) -> bool {
