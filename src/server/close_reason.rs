@@ -24,6 +24,11 @@ impl CloseReason {
     /// The words for each reason, in the order of [`CloseReason::index`].
     const WORDS: [&str; 6] = ["done", "closed by the client", "timed out", "stopped", "made room", "broken"];
 
+    /// The reason as the log says it.
+    pub(super) fn word(self) -> &'static str {
+        CloseReason::WORDS[self.index()]
+    }
+
     fn index(self) -> usize {
         match self {
             CloseReason::Done => 0,

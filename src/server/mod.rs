@@ -12,6 +12,7 @@ mod connection;
 mod descriptors;
 mod exchange;
 mod input;
+mod json;
 mod limits;
 mod log_file;
 mod log_writer;
@@ -20,6 +21,7 @@ mod main_thread;
 mod output;
 mod privileges;
 mod progress;
+mod record;
 mod timers;
 mod transport;
 mod worker;
@@ -87,7 +89,7 @@ impl<T> Context<T> for io::Result<T> {
 pub fn run(config: &Config) -> Result<(), Error> {
     let inherited = address::inherited()?;
     let log = Log::open(config.log.file.as_deref())?;
-    log.take_messages();
+    log.take_messages(config.log.format);
     for variable in &config.passed_over {
         log::warn!("{variable} is passed over: it is the address of a service, as Kubernetes sets it");
     }
@@ -170,7 +172,7 @@ fn start_workers(
             shared: Arc::clone(&shared),
             blocking: blocking.clone(),
             log: log.clone(),
-            logs_access: log::log_enabled!(target: "access", log::Level::Info),
+            access_log: log::log_enabled!(target: "access", log::Level::Info).then_some(config.log.format),
             timeouts: config.timeouts,
             keeps_listening: config.listen.reuse_port,
         })?;

@@ -23,9 +23,10 @@ use super::connection::{Connection, Event, Turn};
 use super::limits::ConnectionLimits;
 use super::log_writer::LogWriter;
 use super::output::{Output, SENDING_TIME};
+use super::record::Recorder;
 use super::timers::Timers;
 use super::workers::{Finished, Incoming, Peer, Workers};
-use crate::config::{Files, Timeouts};
+use crate::config::{Files, LogFormat, Timeouts};
 use crate::http::fields::Fields;
 use crate::http1::parser::Parser;
 use crate::site::now::Now;
@@ -65,8 +66,8 @@ pub(super) struct Setup {
     pub(super) shared: Arc<Shared>,
     pub(super) blocking: Blocking,
     pub(super) log: LogWriter,
-    /// Whether responses are logged.
-    pub(super) logs_access: bool,
+    /// The form of the access log, unless it is off.
+    pub(super) access_log: Option<LogFormat>,
     pub(super) timeouts: Timeouts,
     /// Whether connections are still accepted for [`DRAIN_TIME`] after a stop signal: another server shares the port.
     pub(super) keeps_listening: bool,
@@ -105,7 +106,7 @@ pub(super) struct Worker {
     site: Site,
     slots: Slab<Slot>,
     timers: Timers,
-    log: Option<AccessLog>,
+    recorder: Recorder,
     /// The fields that all responses of this second share.
     common: Fields,
     parser: Parser,
@@ -140,10 +141,7 @@ impl Worker {
             epoll.add(&**listener, LISTENER, Interest::ReadableExclusive)?;
         }
         epoll.add(setup.workers.peer(setup.index).waker(), WAKER, Interest::Readable)?;
-        let mut log = setup.logs_access.then(|| AccessLog::new(setup.log.clone()));
-        if let Some(log) = &mut log {
-            log.set_time(now.time);
-        }
+        let log = setup.access_log.map(|format| AccessLog::new(setup.log.clone(), format, now.time));
         let site = Site::new(setup.root.clone(), &setup.files, setup.cache, Arc::clone(&setup.shared));
         Ok(Worker {
             setup,
@@ -151,7 +149,7 @@ impl Worker {
             site,
             slots: Slab::new(),
             timers: Timers::new(now.instant),
-            log,
+            recorder: Recorder::new(log),
             common: Fields::common(now.seconds()),
             parser: Parser::new(),
             output: Output::default(),
@@ -181,9 +179,7 @@ impl Worker {
             self.answer_all();
             self.make_room();
             self.check_times(&mut due);
-            if let Some(log) = &mut self.log {
-                log.flush();
-            }
+            self.recorder.flush();
             if self.has_finished() {
                 return Ok(());
             }
@@ -220,12 +216,11 @@ impl Worker {
     fn begin_turn(&mut self) {
         let second = self.now.seconds();
         self.now = self.now.next();
-        if self.now.seconds() != second {
+        let is_new_second = self.now.seconds() != second;
+        if is_new_second {
             self.common = Fields::common(self.now.seconds());
-            if let Some(log) = &mut self.log {
-                log.set_time(self.now.time);
-            }
         }
+        self.recorder.set_time(&self.now, is_new_second);
         self.arena.clear();
     }
 
@@ -329,7 +324,7 @@ impl Worker {
             parser: &mut self.parser,
             output: &mut self.output,
             sends_until: self.now.instant + SENDING_TIME,
-            log: self.log.as_mut(),
+            recorder: &mut self.recorder,
             jobs: &mut self.jobs,
             is_stopping,
             may_linger,
@@ -443,9 +438,7 @@ impl Worker {
         let Phase::Stopping { ends, .. } = self.phase else { return false };
         if ends <= self.now.instant {
             self.close_where(|_| true, |connection, turn| connection.abort(CloseReason::Stopped, turn));
-            if let Some(log) = &mut self.log {
-                log.flush();
-            }
+            self.recorder.flush();
         }
         self.slots.is_empty()
             && self.waiting.is_empty()

@@ -3,6 +3,8 @@
 use std::ops::Range;
 use std::rc::Rc;
 
+#[cfg(test)]
+use super::representation::Content;
 use super::representation::{FieldSet, Representation};
 use crate::http::fields::Fields;
 use crate::http::multipart::Multipart;
@@ -39,6 +41,14 @@ impl Response {
         Response { status, representation, fields: FieldSet::All, own: Fields::default(), body }
     }
 
+    /// An empty response with a content coding, for tests of what is told of it.
+    #[cfg(test)]
+    pub(crate) fn with_coding(coding: &str) -> Response {
+        let metadata = [("Content-Encoding", coding.as_bytes())];
+        let content = Content::Memory(std::sync::Arc::new([]));
+        Response::whole(Status::Ok, Rc::new(Representation::new(&[], &metadata, "text/plain", content)))
+    }
+
     /// A response without content: 204, and 304 with the fields that it repeats.
     pub(super) fn fields_alone(status: Status, representation: Rc<Representation>) -> Response {
         let (fields, own) = (FieldSet::Repeated, Fields::default());
@@ -72,6 +82,12 @@ impl Response {
     /// Gives it these fields in the place of all that it has.
     pub(super) fn replace_fields(&mut self, fields: Fields) {
         (self.fields, self.own) = (FieldSet::Nothing, fields);
+    }
+
+    /// The content coding of its content.
+    pub(crate) fn coding(&self) -> Option<&[u8]> {
+        let mut fields = self.lines().into_iter().flat_map(Fields::iter);
+        fields.find_map(|(name, value)| name.eq_ignore_ascii_case(b"Content-Encoding").then_some(value))
     }
 
     /// The lines of its fields: shared ones, and its own.

@@ -17,6 +17,7 @@ mod system;
 // The command: how it starts, stops and speaks to its operator.
 mod access_log;
 mod limits;
+mod log_format;
 mod sandbox;
 mod signals;
 mod startup;

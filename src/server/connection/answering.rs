@@ -8,9 +8,10 @@ use super::{Connection, Fetching, ReadingChunks, ReadingHead, State, Turn};
 use crate::http::status::Status;
 use crate::http1::framing::{Body, FramingError, Skipped};
 use crate::http1::render::{self, Persistence};
-use crate::server::access_log::Line;
+use crate::server::access_log::Entry;
 use crate::server::exchange::{self, Exchange, Next};
 use crate::server::input::Input;
+use crate::server::record::Record;
 use crate::site::pending::{Job, Pending};
 use crate::site::response::{self, Response};
 
@@ -91,11 +92,9 @@ impl Connection {
                 return Step::Waits;
             }
         };
-        let line = turn
-            .log
-            .as_ref()
-            .map(|log| Line::new(self.client, log.time(), Some(&request), response.status, since));
-        push(response, persistence, line, turn);
+        let entry = Entry { client: self.client, request: Some(&request), response: &response };
+        let record = turn.recorder.begin(&entry, since);
+        push(response, persistence, record, turn);
         input.consume(turn.parser.length());
         turn.parser.reset();
         Step::Answered(next)
@@ -211,18 +210,17 @@ impl Connection {
 
     /// Puts a refusal into the lent output, as the last response.
     fn refuse(&mut self, status: Status, input: &Input, turn: &mut Turn) {
-        let line = turn.log.as_ref().map(|log| {
-            let request = turn.parser.partial(input.rest());
-            Line::new(self.client, log.time(), request.as_ref(), status, turn.now.instant)
-        });
+        let request = turn.parser.partial(input.rest());
         let response = turn.site.refuse(status);
+        let entry = Entry { client: self.client, request: request.as_ref(), response: &response };
+        let record = turn.recorder.begin(&entry, turn.now.instant);
         let is_head = turn.parser.is_head_method(input.rest());
-        push(if is_head { response.without_content() } else { response }, Persistence::Close, line, turn);
+        push(if is_head { response.without_content() } else { response }, Persistence::Close, record, turn);
     }
 }
 
 /// Puts a response into the lent output.
-fn push(response: Response, persistence: Persistence, line: Option<Line>, turn: &mut Turn) {
+fn push(response: Response, persistence: Persistence, record: Record, turn: &mut Turn) {
     let (output, common) = (&mut *turn.output, turn.common);
     output.push_text(|text| render::head(text, response.status, common, persistence, response.lines()));
     let body = output.position();
@@ -238,7 +236,5 @@ fn push(response: Response, persistence: Persistence, line: Option<Line>, turn: 
             output.push_text(|text| text.extend_from_slice(parts.end()));
         }
     }
-    if let Some(line) = line {
-        output.push_line(body, line);
-    }
+    output.push_record(body, record);
 }
