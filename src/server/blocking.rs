@@ -9,6 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
 
+use super::job_counts::{JobCounts, Waiting};
 use crate::site::pending::{Job, Outcome};
 
 /// Threads at most: enough to keep a disk's queue filled, few enough to wait on one.
@@ -21,6 +22,7 @@ const IDLE: Duration = Duration::from_secs(10);
 struct Order {
     job: Weak<Job>,
     deliver: Box<dyn FnOnce(Outcome) + Send>,
+    _waiting: Waiting,
 }
 
 #[derive(Default)]
@@ -36,6 +38,7 @@ struct Queue {
 struct Shared {
     queue: Mutex<Queue>,
     has_order: Condvar,
+    counts: JobCounts,
 }
 
 /// The pool of threads; a clone is another handle to the same one.
@@ -60,17 +63,24 @@ impl Blocking {
         }
         if queue.threads == 0 {
             drop(queue);
-            return deliver(job.run());
+            return deliver(self.0.counts.run(job));
         }
-        queue.orders.push_back(Order { job: Arc::downgrade(job), deliver: Box::new(deliver) });
+        let (job, deliver) = (Arc::downgrade(job), Box::new(deliver));
+        queue.orders.push_back(Order { job, deliver, _waiting: self.0.counts.wait() });
         self.0.has_order.notify_one();
+    }
+
+    /// The counts of its jobs.
+    pub(super) fn counts(&self) -> &JobCounts {
+        &self.0.counts
     }
 
     /// The life of a thread.
     fn work(&self) {
-        while let Some(Order { job, deliver }) = self.next() {
+        while let Some(Order { job, deliver, _waiting: waiting }) = self.next() {
+            drop(waiting);
             let Some(job) = job.upgrade() else { continue };
-            let outcome = job.run();
+            let outcome = self.0.counts.run(&job);
             // Dropped first: a job that only this thread still knew is not delivered.
             drop(job);
             deliver(outcome);

@@ -25,7 +25,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::close_reason::CloseReason;
-use super::exchange::Next;
+use super::counters::Activity;
+use super::exchange::{Health, Next};
 use super::input::Input;
 use super::output::{Output, Sent};
 use super::progress::Progress;
@@ -77,6 +78,8 @@ pub(super) struct Turn<'a> {
     pub(super) recorder: &'a mut Recorder,
     /// Jobs that the connection waits for from now on.
     pub(super) jobs: &'a mut Vec<Arc<Job>>,
+    /// The path for balancers, and whether they are to send requests.
+    pub(super) health: Option<Health<'a>>,
     /// Whether every response is the last one of its connection.
     pub(super) is_stopping: bool,
     /// Whether there is room to linger for a connection that was not admitted.
@@ -261,6 +264,18 @@ impl Connection {
             State::Idle { since } => Some(since),
             _ => None,
         }
+    }
+
+    /// The state, as it is counted; `None` once it is closed.
+    pub(super) fn activity(&self) -> Option<Activity> {
+        Some(match &self.state {
+            State::Idle { .. } => Activity::Idle,
+            State::ReadingHead(_) | State::ReadingChunks(_) | State::SkippingBody { .. } => Activity::Reading,
+            State::Fetching(_) => Activity::Waiting,
+            State::Sending(_) => Activity::Sending,
+            State::Lingering(_) => Activity::Closing,
+            State::Closed(_) => return None,
+        })
     }
 
     /// The reason why it ended, if it did. The socket is still open: dropping the connection closes it.

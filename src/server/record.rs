@@ -1,10 +1,14 @@
-//! Records of responses, from the moment that each is queued until all of it is sent, or never will be.
+//! Records of responses, from the moment that each is queued until all of it is sent, or never will be: then it is
+//! counted and logged.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::access_log::{AccessLog, Entry, Line};
 use super::close_reason::CloseReason;
+use super::counters::Counted;
 use super::output::Output;
+use super::workers::Workers;
 use crate::site::now::Now;
 
 /// A response that is not sent yet.
@@ -12,19 +16,23 @@ use crate::site::now::Now;
 pub(super) struct Record {
     /// When its request was there.
     arrived: Instant,
+    counted: Counted,
     /// Its line, if there is an access log.
     line: Option<Line>,
 }
 
 /// The records of one worker.
 pub(super) struct Recorder {
+    workers: Arc<Workers>,
+    /// The number of the worker.
+    index: usize,
     log: Option<AccessLog>,
 }
 
 impl Recorder {
-    /// A recorder that logs, unless the access log is off.
-    pub(super) fn new(log: Option<AccessLog>) -> Recorder {
-        Recorder { log }
+    /// A recorder that counts for a worker, and logs, unless the access log is off.
+    pub(super) fn new(workers: Arc<Workers>, index: usize, log: Option<AccessLog>) -> Recorder {
+        Recorder { workers, index, log }
     }
 
     /// Sets the time of the records from now on.
@@ -38,7 +46,8 @@ impl Recorder {
 
     /// The record of a response whose request was there at `arrived`.
     pub(super) fn begin(&self, entry: &Entry, arrived: Instant) -> Record {
-        Record { arrived, line: self.log.as_ref().map(|log| log.begin(entry)) }
+        let counted = Counted::new(entry.request, entry.response.status);
+        Record { arrived, counted, line: self.log.as_ref().map(|log| log.begin(entry)) }
     }
 
     /// Ends the records of the responses that are sent.
@@ -59,6 +68,11 @@ impl Recorder {
 
     fn end(&mut self, record: &Record, bytes: u64, now: Instant, broken: Option<CloseReason>) {
         let time = now.saturating_duration_since(record.arrived);
+        let counters = self.workers.peer(self.index).counters();
+        counters.add_response(record.counted, bytes);
+        if broken.is_none() {
+            counters.add_duration(time);
+        }
         if let (Some(log), Some(line)) = (&mut self.log, &record.line) {
             log.add(line, bytes, time, broken);
         }

@@ -50,6 +50,16 @@ impl<V> ClockCache<V> {
         self.weight += weight;
     }
 
+    /// The number of values.
+    pub(super) fn length(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// The weights of all values together.
+    pub(super) fn weight(&self) -> usize {
+        self.weight
+    }
+
     /// Puts a key out.
     pub(super) fn remove(&mut self, key: &[u8]) {
         if let Some(&index) = self.by_key.get(key) {

@@ -4,6 +4,7 @@
 //! lets nothing raw out. It decides nothing: policy and numbers live in `server` and `site`.
 #![allow(unsafe_code)]
 
+pub(crate) mod clock;
 pub(crate) mod descriptor_limit;
 pub(crate) mod directory;
 pub(crate) mod epoll;
@@ -11,6 +12,7 @@ pub(crate) mod file;
 pub(crate) mod log_opener;
 pub(crate) mod open;
 pub(crate) mod page_cache;
+pub(crate) mod process;
 pub(crate) mod sandbox;
 pub(crate) mod signal;
 pub(crate) mod socket;

@@ -40,7 +40,8 @@ fn an_object_has_all_its_members() {
     let line = &lines[0];
     let mut keys: Vec<&str> = line.as_object().expect("an object").keys().map(String::as_str).collect();
     let mut expected = KEYS.to_vec();
-    (keys.sort_unstable(), expected.sort_unstable());
+    keys.sort_unstable();
+    expected.sort_unstable();
     assert_eq!(keys, expected);
     assert_eq!((&line["client"], &line["user"]), (&"127.0.0.1".into(), &Value::Null));
     assert_eq!((&line["method"], &line["target"]), (&"GET".into(), &"/?q=1".into()));

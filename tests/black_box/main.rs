@@ -16,11 +16,14 @@ mod system;
 
 // The command: how it starts, stops and speaks to its operator.
 mod access_log;
+mod admin;
+mod drain;
 mod limits;
 mod log_format;
 mod sandbox;
 mod signals;
 mod startup;
+mod systemd;
 mod upgrade;
 mod workers;
 

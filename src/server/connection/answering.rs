@@ -81,7 +81,7 @@ impl Connection {
         }
         let (pending, since) = self.take_pending(turn.now.instant);
         let Ok(Some(request)) = turn.parser.advance(input.rest()) else { return Step::Incomplete };
-        let exchange = exchange::answer(&request, turn.site, &turn.now, &pending, is_last);
+        let exchange = exchange::answer(&request, turn.site, &turn.now, &pending, turn.health, is_last);
         let Exchange { response, persistence, next } = match exchange {
             Ok(exchange) => exchange,
             Err(job) => {
@@ -93,7 +93,8 @@ impl Connection {
             }
         };
         let entry = Entry { client: self.client, request: Some(&request), response: &response };
-        let record = turn.recorder.begin(&entry, since);
+        let is_health = turn.health.is_some_and(|health| health.is_asked(&request));
+        let record = (!is_health).then(|| turn.recorder.begin(&entry, since));
         push(response, persistence, record, turn);
         input.consume(turn.parser.length());
         turn.parser.reset();
@@ -215,12 +216,17 @@ impl Connection {
         let entry = Entry { client: self.client, request: request.as_ref(), response: &response };
         let record = turn.recorder.begin(&entry, turn.now.instant);
         let is_head = turn.parser.is_head_method(input.rest());
-        push(if is_head { response.without_content() } else { response }, Persistence::Close, record, turn);
+        push(
+            if is_head { response.without_content() } else { response },
+            Persistence::Close,
+            Some(record),
+            turn,
+        );
     }
 }
 
 /// Puts a response into the lent output.
-fn push(response: Response, persistence: Persistence, record: Record, turn: &mut Turn) {
+fn push(response: Response, persistence: Persistence, record: Option<Record>, turn: &mut Turn) {
     let (output, common) = (&mut *turn.output, turn.common);
     output.push_text(|text| render::head(text, response.status, common, persistence, response.lines()));
     let body = output.position();
@@ -236,5 +242,7 @@ fn push(response: Response, persistence: Persistence, record: Record, turn: &mut
             output.push_text(|text| text.extend_from_slice(parts.end()));
         }
     }
-    output.push_record(body, record);
+    if let Some(record) = record {
+        output.push_record(body, record);
+    }
 }

@@ -11,6 +11,7 @@ use clap::Parser as _;
 
 use super::*;
 use crate::config::Config;
+use crate::server::workers::Workers;
 use crate::site::CacheShare;
 use crate::site::resolve::Root;
 use crate::sys::socket::Socket;
@@ -65,7 +66,7 @@ impl Driver {
             now,
             parser: Parser::new(),
             output: Output::default(),
-            recorder: Recorder::new(None),
+            recorder: Recorder::new(Arc::new(Workers::new(1).unwrap()), 0, None),
             jobs: Vec::new(),
             arena: Vec::with_capacity(64 * 1024),
             is_stopping: false,
@@ -87,6 +88,7 @@ impl Driver {
             sends_until: Instant::now() + Duration::from_secs(60),
             recorder: &mut self.recorder,
             jobs: &mut self.jobs,
+            health: None,
             is_stopping: self.is_stopping,
             may_linger: self.may_linger,
         };
