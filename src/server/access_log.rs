@@ -171,11 +171,12 @@ impl AccessLog {
             LogFormat::Common => writeln!(self.lines, "{before}{bytes}"),
             LogFormat::Json => {
                 let (seconds, fraction) = (time.as_secs(), time.subsec_micros());
-                let broken = broken.map_or_else(|| "null".into(), |reason| format!("\"{}\"", reason.word()));
-                writeln!(
-                    self.lines,
-                    "{before}{bytes},\"duration\":{seconds}.{fraction:06},\"broken\":{broken}}}"
-                )
+                let _ =
+                    write!(self.lines, "{before}{bytes},\"duration\":{seconds}.{fraction:06},\"broken\":");
+                match broken {
+                    None => self.lines.write_all(b"null}\n"),
+                    Some(reason) => writeln!(self.lines, "\"{}\"}}", reason.word()),
+                }
             }
         };
         // The queue of the writing thread is bounded, and takes or loses what it is handed as a whole.

@@ -5,14 +5,35 @@ use std::fmt::Write as _;
 /// Appends bytes as a string. Bytes that are no UTF-8 stand in it as `\xHH`.
 pub(super) fn push_string(bytes: &[u8], text: &mut String) {
     text.push('"');
+    match std::str::from_utf8(bytes) {
+        // The usual case, in one piece.
+        Ok(plain) if !plain.bytes().any(needs_look) => text.push_str(plain),
+        _ => push_escaped(bytes, text),
+    }
+    text.push('"');
+}
+
+/// Whether a byte is not simply a character that stands for itself.
+fn needs_look(byte: u8) -> bool {
+    !(b' '..0x7f).contains(&byte) || byte == b'"' || byte == b'\\'
+}
+
+/// Appends bytes, each character with the escape that it needs. Control characters are escaped, also those that JSON
+/// allows: a line may be shown by a terminal.
+fn push_escaped(bytes: &[u8], text: &mut String) {
     for chunk in bytes.utf8_chunks() {
-        push_escaped(chunk.valid(), text);
+        for letter in chunk.valid().chars() {
+            match letter {
+                '"' | '\\' => text.extend(['\\', letter]),
+                // Writing to a string cannot fail.
+                _ if letter.is_control() => drop(write!(text, "\\u{:04x}", u32::from(letter))),
+                _ => text.push(letter),
+            }
+        }
         for byte in chunk.invalid() {
-            // Writing to a string cannot fail.
             let _ = write!(text, "\\\\x{byte:02X}");
         }
     }
-    text.push('"');
 }
 
 /// Appends the name of a member, with a comma before it, and its value as a string; null for nothing.
@@ -29,24 +50,6 @@ pub(super) fn push_name(name: &str, text: &mut String) {
     text.push_str(",\"");
     text.push_str(name);
     text.push_str("\":");
-}
-
-/// Appends characters, in pieces that need nothing. Control characters are escaped, also those that JSON allows: a
-/// line may be shown by a terminal.
-fn push_escaped(mut characters: &str, text: &mut String) {
-    while let Some(index) =
-        characters.find(|letter: char| matches!(letter, '"' | '\\') || letter.is_control())
-    {
-        text.push_str(&characters[..index]);
-        let mut rest = characters[index..].chars();
-        match rest.next() {
-            Some(letter @ ('"' | '\\')) => text.extend(['\\', letter]),
-            Some(letter) => drop(write!(text, "\\u{:04x}", u32::from(letter))),
-            None => {}
-        }
-        characters = rest.as_str();
-    }
-    text.push_str(characters);
 }
 
 #[cfg(test)]
