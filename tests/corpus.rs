@@ -36,5 +36,9 @@ targets! {
     accept_encoding,
     date,
     conditional,
+    redirects,
+    headers,
+    pattern,
+    listing,
     charset,
 }

@@ -41,7 +41,7 @@ impl<'a> Entry<'a> {
 #[derive(Debug)]
 pub(super) struct Line {
     text: String,
-    /// Where the bytes are to be put in.
+    /// Position at which the bytes are to be put in.
     bytes_at: usize,
 }
 
@@ -179,13 +179,13 @@ impl AccessLog {
                 }
             }
         };
-        // The queue of the writing thread is bounded, and takes or loses what it is handed as a whole.
+        // The queue of the writing thread is bounded, and takes or loses each portion as a whole.
         if self.lines.len() >= BATCH {
             self.flush();
         }
     }
 
-    /// Hands over what was added.
+    /// Hands over the lines that were added.
     pub(super) fn flush(&mut self) {
         if !self.lines.is_empty() {
             self.writer.append(&self.lines);

@@ -24,10 +24,10 @@ const EVENTS: usize = 32;
 /// The worker threads, as the main thread sees them.
 pub(super) struct WorkerThreads {
     workers: Arc<Workers>,
-    /// How many of them still run.
+    /// Number of them that still run.
     running: usize,
     sender: mpsc::Sender<io::Result<()>>,
-    /// How each of them has finished.
+    /// Results of those that have finished.
     results: mpsc::Receiver<io::Result<()>>,
     /// Wakes the main thread when there is a result.
     finished: Arc<Waker>,
@@ -160,5 +160,30 @@ impl Desk<'_> {
         let next = [self.stops_at, admin, watchdog].into_iter().flatten().min();
         let milliseconds = |next: Instant| next.saturating_duration_since(now).as_millis() + 1;
         next.map_or(-1, |next| i32::try_from(milliseconds(next)).unwrap_or(i32::MAX))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_that_fails_ends_the_server_although_others_run() {
+        let mut threads = WorkerThreads::new(Arc::new(Workers::new(3).unwrap())).unwrap();
+        threads.running = 3;
+        threads.sender.send(Ok(())).unwrap();
+        threads.sender.send(Err(io::ErrorKind::OutOfMemory.into())).unwrap();
+        threads.finished.wake();
+        let desk = Desk {
+            epoll: Epoll::new().unwrap(),
+            signals: Signals::new().unwrap(),
+            log: &Log::open(None).unwrap(),
+            admin: None,
+            supervisor: Supervisor::default(),
+            drain: Duration::ZERO,
+            stops_at: None,
+        };
+        let error = threads.wait(desk).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::OutOfMemory);
     }
 }

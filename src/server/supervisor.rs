@@ -15,7 +15,7 @@ use super::workers::Workers;
 use crate::sys::clock;
 
 /// The supervisor, if there is one.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Supervisor {
     socket: Option<UnixDatagram>,
     watchdog: Option<Watchdog>,
