@@ -95,6 +95,36 @@ pub enum Command {
     /// One line a finding. The exit code is 1 if any is an error: a line that is skipped, a redirect that goes in a
     /// circle, a destination that is missing.
     Check(Check),
+
+    /// Ask the server that the environment describes whether it is well
+    ///
+    /// It asks for /healthz of HTTPD_ADMIN, or else for HTTPD_HEALTH, or else for /. Any answer below 500 within five
+    /// seconds is well: the exit code is 0 then, and 1 otherwise.
+    Healthcheck,
+
+    /// Print the man page
+    Man,
+
+    /// Print the script by which a shell completes the options
+    Completions(Completions),
+}
+
+/// The shell that completes.
+#[derive(Args, Clone, Debug)]
+pub struct Completions {
+    /// The shell
+    pub shell: ShellName,
+}
+
+/// A shell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ShellName {
+    /// bash
+    Bash,
+    /// zsh
+    Zsh,
+    /// fish
+    Fish,
 }
 
 /// What is checked, and how that is said.

@@ -1,3 +1,6 @@
 //! What the command does other than serving: a file for each subcommand.
 
 pub mod check;
+pub mod completions;
+pub mod healthcheck;
+pub mod man;

@@ -17,7 +17,9 @@ mod system;
 // The command: how it starts, stops and speaks to its operator.
 mod access_log;
 mod admin;
+mod documents;
 mod drain;
+mod healthcheck;
 mod limits;
 mod log_format;
 mod sandbox;
