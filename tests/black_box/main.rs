@@ -22,6 +22,7 @@ mod drain;
 mod healthcheck;
 mod limits;
 mod log_format;
+mod packaging;
 mod sandbox;
 mod signals;
 mod startup;
