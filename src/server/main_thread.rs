@@ -31,17 +31,26 @@ pub(super) struct WorkerThreads {
     results: mpsc::Receiver<io::Result<()>>,
     /// Wakes the main thread when there is a result.
     finished: Arc<Waker>,
+    /// Made before the first client can use up the descriptors.
+    epoll: Epoll,
 }
 
 impl WorkerThreads {
     pub(super) fn new(workers: Arc<Workers>) -> io::Result<WorkerThreads> {
         let (sender, results) = mpsc::channel();
-        Ok(WorkerThreads { workers, running: 0, sender, results, finished: Arc::new(Waker::new()?) })
+        let (epoll, finished) = (Epoll::new()?, Arc::new(Waker::new()?));
+        epoll.add(&*finished, FINISHED, Interest::Readable)?;
+        Ok(WorkerThreads { workers, running: 0, sender, results, finished, epoll })
     }
 
     /// All workers.
-    pub(super) fn workers(&self) -> Arc<Workers> {
-        Arc::clone(&self.workers)
+    pub(super) fn workers(&self) -> &Arc<Workers> {
+        &self.workers
+    }
+
+    /// The descriptors that the main thread waits for.
+    pub(super) fn epoll(&self) -> &Epoll {
+        &self.epoll
     }
 
     /// Starts a worker on a thread of its own, and returns once it is ready.
@@ -70,17 +79,16 @@ impl WorkerThreads {
 
     /// Does the work of the main thread until every worker has finished. The first worker that fails ends the server.
     pub(super) fn wait(mut self, mut desk: Desk) -> io::Result<()> {
-        desk.epoll.add(&desk.signals, SIGNALS, Interest::Readable)?;
-        desk.epoll.add(&*self.finished, FINISHED, Interest::Readable)?;
+        self.epoll.add(&desk.signals, SIGNALS, Interest::Readable)?;
         let mut events = Events::with_capacity(EVENTS);
         while self.running > 0 {
-            let timeout = desk.check_times(&self.workers);
-            desk.epoll.wait(&mut events, timeout)?;
+            let timeout = desk.check_times(&self.workers, &self.epoll);
+            self.epoll.wait(&mut events, timeout)?;
             for token in events.tokens() {
                 match token {
                     SIGNALS => desk.handle_signals(&self.workers),
                     FINISHED => self.take_results()?,
-                    token => desk.advance_admin(token),
+                    token => desk.advance_admin(token, &self.epoll),
                 }
             }
         }
@@ -100,7 +108,6 @@ impl WorkerThreads {
 
 /// The things that the main thread looks after while the workers serve.
 pub(super) struct Desk<'a> {
-    pub(super) epoll: Epoll,
     pub(super) signals: Signals,
     pub(super) log: &'a Log,
     pub(super) admin: Option<Admin>,
@@ -142,20 +149,20 @@ impl Desk<'_> {
         self.stops_at = Some(Instant::now() + self.drain);
     }
 
-    fn advance_admin(&mut self, token: u64) {
+    fn advance_admin(&mut self, token: u64, epoll: &Epoll) {
         if let Some(admin) = &mut self.admin {
-            admin.advance(token, &self.epoll);
+            admin.advance(token, epoll);
         }
     }
 
     /// Does what is due. Returns the milliseconds until something is due next; -1 for never.
-    fn check_times(&mut self, workers: &Workers) -> i32 {
+    fn check_times(&mut self, workers: &Workers, epoll: &Epoll) -> i32 {
         let now = Instant::now();
         if self.stops_at.is_some_and(|time| time <= now) {
             self.stops_at = None;
             workers.stop();
         }
-        let admin = self.admin.as_mut().map(|admin| admin.check_times(now, &self.epoll));
+        let admin = self.admin.as_mut().map(|admin| admin.check_times(now, epoll));
         let watchdog = self.supervisor.check_watchdog(now, workers);
         let next = [self.stops_at, admin, watchdog].into_iter().flatten().min();
         let milliseconds = |next: Instant| next.saturating_duration_since(now).as_millis() + 1;
@@ -175,7 +182,6 @@ mod tests {
         threads.sender.send(Err(io::ErrorKind::OutOfMemory.into())).unwrap();
         threads.finished.wake();
         let desk = Desk {
-            epoll: Epoll::new().unwrap(),
             signals: Signals::new().unwrap(),
             log: &Log::open(None).unwrap(),
             admin: None,

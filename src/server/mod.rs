@@ -40,11 +40,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::config::{Config, Files};
 use crate::http::media_type::Types;
 use crate::site::CacheShare;
+use crate::site::forms;
 use crate::site::resolve::Root;
 use crate::site::rules::SharedRules;
 use crate::site::shared::Shared;
 use crate::site::types_file;
-use crate::sys::epoll::Epoll;
 use crate::sys::process::Process;
 use crate::sys::signal::Signals;
 use crate::sys::socket::Listener;
@@ -129,8 +129,11 @@ fn serve(config: &Config, inherited: Option<Listener>, log: &Log) -> Result<(), 
     let root = Root::new(&config.files.document_root)
         .context(|| format!("cannot serve {}", config.files.document_root.display()))?;
     check_fallback(&config.files, &root)?;
-    let shared = Shared::new(read_types(&config.files)?, read_rules(&config.files, &root)?);
+    let rules = read_rules(&config.files, &root)?;
+    let forms = forms::share_of(cache_bytes(&config.files));
+    let shared = Shared::new(read_types(&config.files)?, rules, forms);
     let descriptors = Descriptors::share_out();
+    let blocking = Blocking::new();
     let signals = Signals::new().context(|| "cannot wait for signals".into())?;
     let process = Process::open();
     if let Some(admin) = &mut admin {
@@ -141,7 +144,6 @@ fn serve(config: &Config, inherited: Option<Listener>, log: &Log) -> Result<(), 
         privileges::lockdown::lock_in(&config.files.document_root, root.path());
     }
     log.writer().start().context(|| "cannot start a thread for the log".into())?;
-    let blocking = Blocking::default();
     let threads = start_workers(config, listener, &root, shared, &descriptors, &blocking, log.writer())?;
     if let Some(admin) = &admin {
         log.announce(&format!("httpd: admin pages at {}", admin.place()));
@@ -157,14 +159,10 @@ fn serve(config: &Config, inherited: Option<Listener>, log: &Log) -> Result<(), 
         started,
         root: root.path().display().to_string(),
     };
-    let wait = || {
-        let epoll = Epoll::new()?;
-        let admin =
-            admin.map(|listener| Admin::new(listener, threads.workers(), sources, &epoll)).transpose()?;
-        let drain = config.timeouts.drain;
-        threads.wait(Desk { epoll, signals, log, admin, supervisor, drain, stops_at: None })
-    };
-    wait().context(|| "cannot wait for events".into())
+    let watch = |listener| Admin::new(listener, Arc::clone(threads.workers()), sources, threads.epoll());
+    let admin = admin.map(watch).transpose().context(|| "cannot watch the admin address".into())?;
+    let desk = Desk { signals, log, admin, supervisor, drain: config.timeouts.drain, stops_at: None };
+    threads.wait(desk).context(|| "cannot wait for events".into())
 }
 
 fn change_user(user: Option<&str>) -> Result<(), Error> {
@@ -188,6 +186,11 @@ fn read_types(files: &Files) -> Result<Types, Error> {
     types_file::read(path).context(|| format!("cannot use the media types of {}", path.display()))
 }
 
+/// Bytes that may be kept ready, of files and of coded forms.
+fn cache_bytes(files: &Files) -> usize {
+    usize::try_from(u64::from(files.cache_size) << 20).unwrap_or(usize::MAX)
+}
+
 /// The rules of the root, unless they are off. They are read before the first request.
 fn read_rules(files: &Files, root: &Root) -> Result<Option<SharedRules>, Error> {
     let rules = files.rules.reading().map(|reading| SharedRules::load_first(root.clone(), reading));
@@ -204,11 +207,12 @@ fn start_workers(
     log: &LogWriter,
 ) -> Result<WorkerThreads, Error> {
     let count = usize::from(config.limits.workers);
-    let cache_bytes = usize::try_from(u64::from(config.files.cache_size) << 20).unwrap_or(usize::MAX);
     let limits = Arc::new(descriptors.connection_limits(&config.limits));
     let workers = Arc::new(Workers::new(count).context(|| "cannot make the workers".into())?);
     let listener = Arc::new(listener);
     let shared = Arc::new(shared);
+    let cache_bytes = cache_bytes(&config.files);
+    let cache_bytes = cache_bytes - forms::share_of(cache_bytes);
     let mut threads =
         WorkerThreads::new(Arc::clone(&workers)).context(|| "cannot make the workers".into())?;
     for index in 0..count {

@@ -7,11 +7,13 @@ mod cache;
 mod changed_fields;
 mod characters;
 mod clock_cache;
+pub(crate) mod compress;
 mod entity_tag;
 mod error_page;
 mod fallback;
 mod flag_fields;
 mod folder;
+pub(crate) mod forms;
 mod found;
 mod freshness;
 mod listing;
@@ -28,6 +30,7 @@ mod resource;
 pub(crate) mod response;
 pub(crate) mod rules;
 pub(crate) mod shared;
+pub(crate) mod sidecar;
 pub(crate) mod types_file;
 mod way;
 
@@ -222,7 +225,7 @@ impl Site {
             found => found?,
         };
         match &*resource {
-            Resource::File(variants) => Ok(found::respond(request, variants, now, asked.has_parts())),
+            Resource::File(variants) => found::respond(request, variants, now, pending, asked.has_parts()),
             Resource::Redirect(location) => Ok(redirect_to_folder(location, asked.target.query)),
             Resource::Folder => self.lister.respond(request, asked.target, pending),
             Resource::Missing => match asked.rule(request, false) {
@@ -247,7 +250,7 @@ impl Site {
             match &*self.cache.find(fallback.path(), now, pending)? {
                 Resource::File(variants) => {
                     fallback.note_found();
-                    let mut response = found::respond(request, variants, now, asked.has_parts());
+                    let mut response = found::respond(request, variants, now, pending, asked.has_parts())?;
                     response.vary_by(navigation::VARY);
                     return Ok((response, true));
                 }
@@ -273,7 +276,7 @@ impl Site {
             match self.cache.find(&Path::from_name(&name), now, pending) {
                 Ok(resource) => {
                     if let Resource::File(variants) = &*resource {
-                        return Ok(found::page(request, Status::NotFound, variants));
+                        return found::page(request, Status::NotFound, variants, pending);
                     }
                 }
                 // A page that cannot be served is none.
@@ -284,7 +287,7 @@ impl Site {
         Ok(self.page(Status::NotFound))
     }
 
-    /// Whether nothing is told of a name: a hidden one, or a file of rules.
+    /// True if nothing is told of a name: a hidden one, or a file of rules.
     fn is_withheld(&self, path: &Path) -> bool {
         self.hides_dot_files && resolve::is_hidden(path)
             || self.rules.is_some() && rules::is_rules_file(path.as_bytes())
@@ -310,9 +313,9 @@ impl Site {
             }
             let next = match &*self.cache.find(&target.path, now, pending)? {
                 Resource::File(variants) if rule.status == Status::Ok => {
-                    return Ok(found::respond(request, variants, now, asked.has_parts()));
+                    return found::respond(request, variants, now, pending, asked.has_parts());
                 }
-                Resource::File(variants) => return Ok(found::page(request, rule.status, variants)),
+                Resource::File(variants) => return found::page(request, rule.status, variants, pending),
                 Resource::Redirect(location) => beside(&place, location),
                 Resource::Folder | Resource::Missing => break,
             };
@@ -325,11 +328,11 @@ impl Site {
     }
 }
 
-/// What a request asks for, and the rules that may answer it.
+/// A request's target, and the rules that may answer it.
 struct Asked<'a> {
     target: &'a Target<'a>,
     rules: Option<&'a Rules>,
-    /// What rules change in the fields of the response.
+    /// The changes that rules make to the fields of the response.
     changes: &'a [Change],
 }
 
@@ -340,7 +343,7 @@ impl Asked<'_> {
         self.rules?.redirect(redirects::Asked { path, query, host: target::host(request) }, forced)
     }
 
-    /// Whether several ranges may be answered in parts.
+    /// True if several ranges may be answered in parts.
     fn has_parts(&self) -> bool {
         !changed_fields::tell_of_content(self.changes)
     }

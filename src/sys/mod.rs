@@ -15,6 +15,7 @@ pub(crate) mod file;
 pub(crate) mod log_opener;
 pub(crate) mod open;
 pub(crate) mod page_cache;
+pub(crate) mod priority;
 pub(crate) mod process;
 pub(crate) mod sandbox;
 pub(crate) mod signal;

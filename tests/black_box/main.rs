@@ -7,6 +7,7 @@
 // The harness: what every feature below is written with.
 mod calendar;
 mod client;
+mod coder;
 mod feeding;
 mod patience;
 mod response;
@@ -23,6 +24,7 @@ mod healthcheck;
 mod limits;
 mod log_format;
 mod packaging;
+mod precompress;
 mod sandbox;
 mod signals;
 mod startup;
@@ -58,6 +60,7 @@ mod timeouts;
 
 mod request;
 
+mod compression;
 mod encoding;
 mod error_page;
 mod preconditions;
