@@ -9,7 +9,7 @@ use std::path::Path;
 
 use crate::client::Client;
 use crate::patience::eventually;
-use crate::server::{Server, httpd};
+use crate::server::{Process, Server, httpd};
 use crate::site::{Site, WELCOME};
 
 const ADMIN: [&str; 2] = ["--admin", "127.0.0.1:0"];
@@ -196,9 +196,11 @@ fn other_machines_are_kept_out() {
         (&["--admin", "unix:/nowhere/at/all"], 1, "cannot use unix:/nowhere/at/all for --admin"),
         (&["--health", "ping"], 2, "not a path that begins with a slash"),
     ] {
-        let output = httpd().args(["--port", "0"]).args(flags).output().expect("it runs");
-        let text = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(code), "{flags:?}: {text}");
+        let mut command = httpd();
+        command.args(["--port", "0"]).args(flags);
+        let mut process = Process::spawn(command);
+        let text = process.errors.await_end().join("\n");
+        assert_eq!(process.await_exit().code(), Some(code), "{flags:?}: {text}");
         assert!(text.contains(words), "{flags:?}: {text}");
     }
 }
