@@ -39,4 +39,6 @@ COPY --from=build /www /www
 USER 65534:65534
 ENV HTTPD_HOST=0.0.0.0 HTTPD_PORT=8000 HTTPD_DOCUMENT_ROOT=/www
 EXPOSE 8000
+# The server is asked by itself: the image has no shell and no curl.
+HEALTHCHECK --interval=30s --timeout=6s --start-period=2s CMD ["/httpd", "healthcheck"]
 ENTRYPOINT ["/httpd"]

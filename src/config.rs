@@ -42,9 +42,12 @@ pub struct Config {
     /// Limits of time and rate.
     #[command(flatten)]
     pub timeouts: Timeouts,
-    /// Target of the log.
+    /// Target of the log, and its form.
     #[command(flatten)]
     pub log: Log,
+    /// Ways to watch the server.
+    #[command(flatten)]
+    pub watching: Watching,
     /// Rights that the process keeps.
     #[command(flatten)]
     pub privileges: Privileges,
@@ -93,12 +96,43 @@ pub enum Command {
     /// One line a finding. The exit code is 1 if any is an error: a line that is skipped, a redirect that goes in a
     /// circle, a destination that is missing.
     Check(Check),
+
     /// Write file.br, file.zst and file.gz beside files that become smaller by that
     ///
     /// Files of 1 KiB to 64 MiB whose type is not compressed by itself are compressed as far as they can be, on all
     /// processors. A neighbour that decodes to its file is left alone, one that does not is replaced; what would save
     /// less than 5 % is not written.
     Precompress(Precompress),
+
+    /// Ask the server that the environment describes whether it is well
+    ///
+    /// It asks for /healthz of HTTPD_ADMIN, or else for HTTPD_HEALTH, or else for /. Any answer below 500 within five
+    /// seconds is well: the exit code is 0 then, and 1 otherwise.
+    Healthcheck,
+
+    /// Print the man page
+    Man,
+
+    /// Print the script by which a shell completes the options
+    Completions(Completions),
+}
+
+/// The shell that completes.
+#[derive(Args, Clone, Debug)]
+pub struct Completions {
+    /// The shell
+    pub shell: ShellName,
+}
+
+/// A shell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ShellName {
+    /// bash
+    Bash,
+    /// zsh
+    Zsh,
+    /// fish
+    Fish,
 }
 
 /// The folder to check, and the form of the findings.
@@ -339,15 +373,66 @@ pub struct Timeouts {
     /// Seconds that responses in flight get to finish when the server is told to stop
     #[arg(long, env = "HTTPD_GRACE", value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     pub grace: Duration,
+
+    /// Seconds for which the server goes on after it is told to stop, and says that it is not ready, so that a balancer
+    /// can look away
+    #[arg(long, env = "HTTPD_DRAIN", value_name = "SECONDS", default_value = "0", value_parser = seconds_or_none)]
+    pub drain: Duration,
 }
 
-/// Target of the log.
+/// Target of the log, and its form.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Log")]
 pub struct Log {
     /// Append the log to this file instead of standard error; - is standard output
     #[arg(long = "file-log", env = "HTTPD_FILE_LOG", value_name = "FILE")]
     pub file: Option<PathBuf>,
+
+    /// The form of the access log: combined, common or JSON lines
+    #[arg(long = "log-format", env = "HTTPD_LOG_FORMAT", value_name = "FORMAT", default_value = "combined")]
+    pub format: LogFormat,
+}
+
+/// The form of the access log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// The combined format of Apache, and then the microseconds that the response took
+    Combined,
+    /// The common format of Apache
+    Common,
+    /// An object a line, also for what is no access line
+    Json,
+}
+
+/// Ways to watch the server.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Watching")]
+pub struct Watching {
+    /// Address of /metrics, /healthz, /readyz and /status, on this machine: HOST:PORT or unix:/path
+    #[arg(long, env = "HTTPD_ADMIN", value_name = "ADDRESS", value_parser = admin_address)]
+    pub admin: Option<AdminAddress>,
+
+    /// Let --admin be an address that other machines reach
+    #[arg(long, env = "HTTPD_ADMIN_ANYWHERE", value_parser = clap::builder::FalseyValueParser::new())]
+    pub admin_anywhere: bool,
+
+    /// Path that answers 200, or 503 once the server is told to stop, and is not logged
+    #[arg(long, env = "HTTPD_HEALTH", value_name = "PATH", value_parser = health_path)]
+    pub health: Option<String>,
+}
+
+/// The place of the admin pages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AdminAddress {
+    /// A host, by name or address, and a port.
+    Tcp {
+        /// The host, without the brackets of an IPv6 address.
+        host: String,
+        /// The port; 0 lets the system choose one.
+        port: u16,
+    },
+    /// The path of a socket.
+    Unix(PathBuf),
 }
 
 /// Rights that the process keeps.
@@ -377,6 +462,40 @@ fn seconds(text: &str) -> Result<Duration, String> {
     match text.parse::<f64>() {
         Ok(seconds) if (0.001..=86_400.0).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
         _ => Err("not a number of seconds from 0.001 to 86400".into()),
+    }
+}
+
+/// A time in seconds, or 0.
+fn seconds_or_none(text: &str) -> Result<Duration, String> {
+    if text == "0" { Ok(Duration::ZERO) } else { seconds(text) }
+}
+
+/// `HOST:PORT` or `unix:/path`.
+fn admin_address(text: &str) -> Result<AdminAddress, String> {
+    if let Some(path) = text.strip_prefix("unix:") {
+        return match path {
+            "" => Err("no path".into()),
+            path => Ok(AdminAddress::Unix(path.into())),
+        };
+    }
+    let (host, port) = text.rsplit_once(':').ok_or("neither HOST:PORT nor unix:/path")?;
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    match port.parse() {
+        Ok(port) if bare.is_some() || !host.is_empty() && !host.contains(':') => {
+            Ok(AdminAddress::Tcp { host: bare.unwrap_or(host).into(), port })
+        }
+        _ => Err("neither HOST:PORT nor unix:/path".into()),
+    }
+}
+
+/// A path that a request can ask for.
+fn health_path(text: &str) -> Result<String, String> {
+    if text.starts_with('/')
+        && text.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#'))
+    {
+        Ok(text.into())
+    } else {
+        Err("not a path that begins with a slash".into())
     }
 }
 
@@ -468,6 +587,40 @@ mod tests {
     }
 
     #[test]
+    fn admin_addresses() {
+        let tcp = |host: &str, port| Some(AdminAddress::Tcp { host: host.into(), port });
+        for (text, expected) in [
+            ("127.0.0.1:9000", tcp("127.0.0.1", 9000)),
+            ("localhost:0", tcp("localhost", 0)),
+            ("[::1]:9000", tcp("::1", 9000)),
+            ("unix:/run/httpd.sock", Some(AdminAddress::Unix("/run/httpd.sock".into()))),
+            ("unix:", None),
+            ("::1:9000", None),
+            (":9000", None),
+            ("9000", None),
+            ("localhost:http", None),
+            ("localhost:65536", None),
+            ("", None),
+        ] {
+            assert_eq!(admin_address(text).ok(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn health_paths() {
+        for (text, expected) in [
+            ("/healthz", true),
+            ("/", true),
+            ("healthz", false),
+            ("/a b", false),
+            ("/a?b", false),
+            ("", false),
+        ] {
+            assert_eq!(health_path(text).is_ok(), expected, "{text}");
+        }
+    }
+
+    #[test]
     fn the_flags_are_consistent() {
         Config::command().debug_assert();
     }
@@ -477,6 +630,8 @@ mod tests {
         for (text, expected) in [("10", Some(10_000)), ("0.5", Some(500)), ("0", None), ("-1", None)] {
             assert_eq!(seconds(text).ok(), expected.map(Duration::from_millis), "{text}");
         }
+        assert_eq!(seconds_or_none("0"), Ok(Duration::ZERO));
+        assert!(seconds_or_none("-1").is_err());
         for text in ["nan", "inf", "1e9", "", "1s"] {
             assert!(seconds(text).is_err(), "{text}");
         }

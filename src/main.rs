@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use otuserver::commands::{check, precompress};
+use otuserver::commands::{check, completions, healthcheck, man, precompress};
 use otuserver::config::{Command, Config};
 use otuserver::server::report;
 
@@ -25,6 +25,9 @@ fn main() -> ExitCode {
         None => finish(otuserver::server::run(&config).map(|()| true)),
         Some(Command::Check(options)) => finish(check::run(options)),
         Some(Command::Precompress(options)) => finish(precompress::run(options)),
+        Some(Command::Healthcheck) => finish(healthcheck::run(&config)),
+        Some(Command::Man) => finish(man::run()),
+        Some(Command::Completions(options)) => finish(completions::run(options)),
     }
 }
 

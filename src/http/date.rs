@@ -23,6 +23,13 @@ pub fn format(seconds: u64) -> String {
     httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds.min(LAST)))
 }
 
+/// The date and the time of day as RFC 3339 writes them, without a fraction and a zone: `1994-11-06T08:49:37`.
+pub fn format_rfc3339(seconds: u64) -> String {
+    let date = format(seconds);
+    let month = 1 + MONTHS.iter().position(|name| *name == &date[8..11]).unwrap_or_default();
+    format!("{}-{month:02}-{}T{}", &date[12..16], &date[5..7], &date[17..25])
+}
+
 /// The seconds of a date in any of the three forms, negative before 1970; `None` if it is no date.
 ///
 /// It is strict: names have a case, numbers have all their digits, and the day of the week is that of the
@@ -95,6 +102,18 @@ fn number(text: &[u8], digits: usize) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rfc_3339() {
+        for (seconds, expected) in [
+            (0, "1970-01-01T00:00:00"),
+            (784_111_777, "1994-11-06T08:49:37"),
+            (1_709_251_199, "2024-02-29T23:59:59"),
+            (LAST + 1, "9999-12-31T23:59:59"),
+        ] {
+            assert_eq!(format_rfc3339(seconds), expected);
+        }
+    }
 
     #[test]
     fn dates() {

@@ -54,9 +54,9 @@ impl Fields {
 
     /// The fields of lines that [`Fields::lines`] returned, or of a part of them that ends where a line does.
     pub fn iter(lines: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
-        let lines = memchr::memmem::find_iter(lines, b"\r\n").scan(0, move |start, end| {
-            let line = &lines[*start..end];
-            *start = end + 2;
+        let lines = memchr::memchr_iter(b'\n', lines).scan(0, move |start, end| {
+            let line = &lines[*start..end - 1];
+            *start = end + 1;
             Some(line)
         });
         lines.filter_map(|line| {

@@ -10,6 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::job_counts::{JobCounts, Waiting};
 use crate::site::pending::{Job, Outcome};
 use crate::sys::priority;
 
@@ -34,6 +35,7 @@ pub(super) struct Blocking {
     for_disks: Pool,
     for_processors: Pool,
     for_folders: Pool,
+    counts: JobCounts,
 }
 
 impl Blocking {
@@ -41,10 +43,16 @@ impl Blocking {
     /// files outside of the root.
     pub(super) fn new() -> Blocking {
         let processors = thread::available_parallelism().map_or(1, NonZero::get);
+        let counts = JobCounts::default();
         Blocking {
-            for_disks: Pool::new(FOR_DISKS, || ()),
-            for_processors: Pool::new(processors.saturating_sub(1).clamp(1, FOR_PROCESSORS), lower_priority),
-            for_folders: Pool::new(FOR_FOLDERS, lower_priority),
+            for_disks: Pool::new(FOR_DISKS, || (), counts.clone()),
+            for_processors: Pool::new(
+                processors.saturating_sub(1).clamp(1, FOR_PROCESSORS),
+                lower_priority,
+                counts.clone(),
+            ),
+            for_folders: Pool::new(FOR_FOLDERS, lower_priority, counts.clone()),
+            counts,
         }
     }
 
@@ -58,6 +66,11 @@ impl Blocking {
         };
         pool.run(job, deliver);
     }
+
+    /// The counts of all jobs.
+    pub(super) fn counts(&self) -> &JobCounts {
+        &self.counts
+    }
 }
 
 /// A job, and what happens with its outcome. The connection that asked for it owns the job: when it is gone, the job
@@ -66,6 +79,7 @@ struct Order {
     job: Weak<Job>,
     deliver: Box<dyn FnOnce(Outcome) + Send>,
     since: Instant,
+    waiting: Waiting,
 }
 
 #[derive(Default)]
@@ -84,6 +98,7 @@ struct Shared {
     threads: usize,
     /// The first thing that each of them does.
     begin: fn(),
+    counts: JobCounts,
 }
 
 /// Threads that are alike.
@@ -91,8 +106,8 @@ struct Shared {
 struct Pool(Arc<Shared>);
 
 impl Pool {
-    fn new(threads: usize, begin: fn()) -> Pool {
-        Pool(Arc::new(Shared { queue: Mutex::default(), has_order: Condvar::new(), threads, begin }))
+    fn new(threads: usize, begin: fn(), counts: JobCounts) -> Pool {
+        Pool(Arc::new(Shared { queue: Mutex::default(), has_order: Condvar::new(), threads, begin, counts }))
     }
 
     fn run(&self, job: &Arc<Job>, deliver: impl FnOnce(Outcome) + Send + 'static) {
@@ -114,20 +129,21 @@ impl Pool {
         }
         if queue.threads == 0 {
             drop(queue);
-            return deliver(if job.can_be_skipped() { Outcome::Skipped } else { job.run() });
+            return deliver(if job.can_be_skipped() { Outcome::Skipped } else { self.0.counts.run(job) });
         }
-        let (job, deliver) = (Arc::downgrade(job), Box::new(deliver));
-        queue.orders.push_back(Order { job, deliver, since: Instant::now() });
+        let (job, deliver, waiting) = (Arc::downgrade(job), Box::new(deliver), self.0.counts.wait());
+        queue.orders.push_back(Order { job, deliver, since: Instant::now(), waiting });
         self.0.has_order.notify_one();
     }
 
     /// The life of a thread.
     fn work(&self) {
         (self.0.begin)();
-        while let Some(Order { job, deliver, since }) = self.next() {
+        while let Some(Order { job, deliver, since, waiting }) = self.next() {
+            drop(waiting);
             let Some(job) = job.upgrade() else { continue };
             let is_late = job.can_be_skipped() && since.elapsed() > PATIENCE;
-            let outcome = if is_late { Outcome::Skipped } else { job.run() };
+            let outcome = if is_late { Outcome::Skipped } else { self.0.counts.run(&job) };
             // Dropped first: a job that only this thread still knew is not delivered.
             drop(job);
             deliver(outcome);
@@ -178,7 +194,7 @@ mod tests {
         let path = directory.path().join("file");
         std::fs::write(&path, vec![7; 300_000]).unwrap();
         let file = Arc::new(File::open(&path).unwrap());
-        let pool = Pool::new(FOR_DISKS, || ());
+        let pool = Pool::new(FOR_DISKS, || (), JobCounts::default());
         let (sender, receiver) = mpsc::channel();
         let mut asked = Vec::new();
         for number in 0..100u64 {
@@ -195,7 +211,7 @@ mod tests {
 
     #[test]
     fn a_job_that_was_dropped_is_skipped() {
-        let pool = Pool::new(FOR_DISKS, || ());
+        let pool = Pool::new(FOR_DISKS, || (), JobCounts::default());
         let (sender, receiver) = mpsc::channel();
         let slow: Vec<_> = (0..FOR_DISKS).map(|_| Arc::new(Job::Settle(Duration::from_millis(50)))).collect();
         for job in &slow {
@@ -225,7 +241,7 @@ mod tests {
 
     #[test]
     fn what_can_be_skipped_is_when_there_is_too_much_to_do() {
-        let pool = Pool::new(1, || ());
+        let pool = Pool::new(1, || (), JobCounts::default());
         let slow = Arc::new(Job::Settle(Duration::from_millis(100)));
         pool.run(&slow, |_| ());
         // It has begun, or it waits itself.
@@ -243,7 +259,7 @@ mod tests {
 
     #[test]
     fn what_can_be_skipped_is_when_it_has_waited_long() {
-        let pool = Pool::new(1, || ());
+        let pool = Pool::new(1, || (), JobCounts::default());
         for (time, is_skipped) in [(PATIENCE / 2, false), (PATIENCE + Duration::from_millis(100), true)] {
             let slow = Arc::new(Job::Settle(time));
             pool.run(&slow, |_| ());

@@ -24,12 +24,13 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::access_log::AccessLog;
 use super::close_reason::CloseReason;
-use super::exchange::Next;
+use super::counters::Activity;
+use super::exchange::{Health, Next};
 use super::input::Input;
 use super::output::{Output, Sent};
 use super::progress::Progress;
+use super::record::Recorder;
 use super::transport::Transport;
 use super::workers::Incoming;
 use crate::config::Timeouts;
@@ -73,10 +74,12 @@ pub(super) struct Turn<'a> {
     pub(super) output: &'a mut Output,
     /// When enough of files is sent in this turn.
     pub(super) sends_until: Instant,
-    /// The access log, unless it is off.
-    pub(super) log: Option<&'a mut AccessLog>,
+    /// Keeps records of the responses.
+    pub(super) recorder: &'a mut Recorder,
     /// Jobs that the connection waits for from now on.
     pub(super) jobs: &'a mut Vec<Arc<Job>>,
+    /// The path for balancers, and whether they are to send requests.
+    pub(super) health: Option<Health<'a>>,
     /// Whether every response is the last one of its connection.
     pub(super) is_stopping: bool,
     /// Whether there is room to linger for a connection that was not admitted.
@@ -263,6 +266,18 @@ impl Connection {
         }
     }
 
+    /// The state, as it is counted; `None` once it is closed.
+    pub(super) fn activity(&self) -> Option<Activity> {
+        Some(match &self.state {
+            State::Idle { .. } => Activity::Idle,
+            State::ReadingHead(_) | State::ReadingChunks(_) | State::SkippingBody { .. } => Activity::Reading,
+            State::Fetching(_) => Activity::Waiting,
+            State::Sending(_) => Activity::Sending,
+            State::Lingering(_) => Activity::Closing,
+            State::Closed(_) => return None,
+        })
+    }
+
     /// The reason why it ended, if it did. The socket is still open: dropping the connection closes it.
     pub(super) fn closed(&self) -> Option<CloseReason> {
         match self.state {
@@ -335,7 +350,7 @@ impl Connection {
     /// Ends it at once. A response that was promised and not sent is logged as far as it was sent.
     pub(super) fn abort(&mut self, reason: CloseReason, turn: &mut Turn) {
         if let State::Sending(sending) = &mut self.state {
-            log_broken(&mut sending.output, turn);
+            turn.recorder.note_broken(&mut sending.output, reason, turn.now.instant);
         }
         self.state = State::Closed(reason);
     }
@@ -444,7 +459,7 @@ impl Connection {
     fn send(&mut self, next: Next, input: &mut Input, turn: &mut Turn) -> bool {
         let result = turn.output.send(&self.transport, next.is_end(), turn.sends_until);
         self.count_sent(turn.output.sent_bytes());
-        log_finished(turn.output, turn.log.as_deref_mut());
+        turn.recorder.note_sent(turn.output);
         match result {
             Ok(Sent::All) => self.follow(next, input, turn),
             Ok(sent @ (Sent::Part | Sent::NeedsDisk)) => {
@@ -458,9 +473,9 @@ impl Connection {
                 false
             }
             Err(error) => {
-                let mut output = std::mem::take(turn.output);
-                log_broken(&mut output, turn);
-                self.abort(CloseReason::Broken(error.kind()), turn);
+                let (mut output, reason) = (std::mem::take(turn.output), CloseReason::Broken(error.kind()));
+                turn.recorder.note_broken(&mut output, reason, turn.now.instant);
+                self.abort(reason, turn);
                 false
             }
         }
@@ -471,7 +486,7 @@ impl Connection {
         let State::Sending(sending) = &mut self.state else { return false };
         let before = sending.output.sent_bytes();
         let result = sending.output.send(&self.transport, sending.next.is_end(), turn.sends_until);
-        log_finished(&mut sending.output, turn.log.as_deref_mut());
+        turn.recorder.note_sent(&mut sending.output);
         let count = sending.output.sent_bytes() - before;
         if count > 0 {
             sending.progress.note_sent(turn.now.instant);
@@ -548,22 +563,5 @@ impl Sending {
     fn wait_for_disk(&mut self, turn: &mut Turn) {
         self.job = self.output.fetch().map(Arc::new);
         turn.jobs.extend(self.job.clone());
-    }
-}
-
-fn log_finished(output: &mut Output, log: Option<&mut AccessLog>) {
-    if let Some(log) = log {
-        let now = Instant::now();
-        while let Some((line, bytes)) = output.take_finished() {
-            log.add(&line, bytes, now);
-        }
-    }
-}
-
-fn log_broken(output: &mut Output, turn: &mut Turn) {
-    if let Some(log) = turn.log.as_deref_mut() {
-        while let Some((line, bytes)) = output.take_broken() {
-            log.add(&line, bytes, turn.now.instant);
-        }
     }
 }

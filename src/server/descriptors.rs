@@ -6,6 +6,8 @@ use crate::sys::descriptor_limit::raise_descriptor_limit;
 
 /// Numbers of descriptors for each purpose.
 pub(super) struct Descriptors {
+    /// All that the process may have.
+    pub all: u64,
     /// A quarter: files that are kept open.
     pub files: usize,
     /// Half, unless the operator says otherwise: connections. The rest is for files that are being sent and not
@@ -21,10 +23,12 @@ impl Descriptors {
 
     /// Shares out as many as the process may have.
     pub(super) fn share_out() -> Descriptors {
-        let all = usize::try_from(raise_descriptor_limit()).unwrap_or(usize::MAX);
+        let limit = raise_descriptor_limit();
+        let all = usize::try_from(limit).unwrap_or(usize::MAX);
         let files = all / 4;
         let connections = (all / 2).max(1);
         Descriptors {
+            all: limit,
             files,
             connections,
             most_connections: (all - files).saturating_sub(Descriptors::RESERVE).max(connections),

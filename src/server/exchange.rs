@@ -35,6 +35,21 @@ impl Next {
     }
 }
 
+/// The path for balancers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Health<'a> {
+    pub(super) path: &'a str,
+    /// Whether they are to send requests.
+    pub(super) is_ready: bool,
+}
+
+impl Health<'_> {
+    /// Whether a request asks for it.
+    pub(super) fn is_asked(self, request: &Request) -> bool {
+        matches!(request.method, Method::Get | Method::Head) && request.target == self.path.as_bytes()
+    }
+}
+
 /// A request that is answered.
 pub(super) struct Exchange {
     pub(super) response: Response,
@@ -54,15 +69,19 @@ pub(super) fn answer(
     site: &mut Site,
     now: &Now,
     pending: &Pending,
+    health: Option<Health>,
     is_last: bool,
 ) -> Result<Exchange, Box<Job>> {
     let body = match frame(request) {
         Ok(body) => body,
         Err(status) => return Ok(refuse(request, site, status)),
     };
-    let response = match site.answer(request, now, pending) {
-        Answer::Ready(response) => response,
-        Answer::Wait(job) => return Err(job),
+    let response = match health {
+        Some(health) if health.is_asked(request) => site.health(request, health.is_ready),
+        _ => match site.answer(request, now, pending) {
+            Answer::Ready(response) => response,
+            Answer::Wait(job) => return Err(job),
+        },
     };
     let next = follow_body(request, body, is_last);
     let persistence = match next {

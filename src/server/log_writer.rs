@@ -40,6 +40,8 @@ struct Queue {
     lines: Vec<u8>,
     /// Lines that were lost and are not reported yet.
     lost: u64,
+    /// Lines that were ever lost.
+    lost_in_all: u64,
     /// The file to write to from now on.
     new_file: Option<LogFile>,
     thread: Thread,
@@ -69,6 +71,7 @@ impl LogWriter {
         let queue = Queue {
             lines: Vec::new(),
             lost: 0,
+            lost_in_all: 0,
             new_file: Some(file),
             thread: Thread::NotStarted,
             accepted: 0,
@@ -129,6 +132,11 @@ impl LogWriter {
             drop(queue);
             self.0.changed.notify_one();
         }
+    }
+
+    /// Lines that were ever lost.
+    pub(super) fn lost_in_all(&self) -> u64 {
+        self.lock().lost_in_all
     }
 
     /// Goes on in another file, after the lines that are being written.
@@ -223,6 +231,7 @@ impl LogWriter {
         let mut queue = self.lock();
         let is_first = queue.lost == 0;
         queue.lost += count;
+        queue.lost_in_all += count;
         drop(queue);
         if is_first {
             self.tell("the log does not take lines; some are lost");

@@ -3,15 +3,19 @@
 //! A server that is locked in may open no file to write to: a process of its own, which was started before, opens
 //! the log again after it was moved away.
 
-use std::io;
+use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::SystemTime;
 
+use super::json;
 use super::log_file::{LogFile, Target};
 use super::log_writer::LogWriter;
 use super::{Context, Error};
+use crate::config::LogFormat;
+use crate::http::date;
 use crate::sys::log_opener::LogOpener;
 
 /// The log of the server.
@@ -46,13 +50,17 @@ impl Log {
         &self.writer
     }
 
-    /// Sends the messages of the server to the log. A panic says where it was, in the log too, and ends the process
+    /// Sends the messages of the server to the log, beside JSON lines as JSON. A panic says where it was, in the log too, and ends the process
     /// whatever the build's profile says.
-    pub(super) fn take_messages(&self) {
+    pub(super) fn take_messages(&self, format: LogFormat) {
         let filter = env_logger::Env::default().default_filter_or("info");
         let target = env_logger::Target::Pipe(Box::new(self.writer.clone()));
+        let mut builder = env_logger::Builder::from_env(filter);
+        if format == LogFormat::Json {
+            builder.format(|line, record| writeln!(line, "{}", as_json(SystemTime::now(), record)));
+        }
         // It fails only when there is a logger already: in a test that runs two servers.
-        let _ = env_logger::Builder::from_env(filter).target(target).try_init();
+        let _ = builder.target(target).try_init();
         let writer = self.writer.clone();
         std::panic::set_hook(Box::new(move |panic| {
             log::error!("{panic}; the server ends");
@@ -75,6 +83,18 @@ impl Log {
             reopener.request();
         }
     }
+}
+
+/// A message as JSON.
+fn as_json(now: SystemTime, record: &log::Record) -> String {
+    let since_1970 = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let (second, fraction) = (date::format_rfc3339(since_1970.as_secs()), since_1970.subsec_micros());
+    let mut text = format!("{{\"time\":\"{second}.{fraction:06}Z\"");
+    let level = record.level().as_str().to_ascii_lowercase();
+    json::push_member("level", Some(level.as_bytes()), &mut text);
+    json::push_member("message", Some(record.args().to_string().as_bytes()), &mut text);
+    text.push('}');
+    text
 }
 
 /// Opens the log file again on a thread of its own: the folder of a log may lie on a disk that hangs.
@@ -164,7 +184,7 @@ mod tests {
     fn a_panic_says_where_it_was_and_ends_the_process() {
         if let Some(path) = std::env::var_os(PANIC_LOG) {
             let (writer, _) = log_at(Path::new(&path));
-            Log { writer, reopener: None }.take_messages();
+            Log { writer, reopener: None }.take_messages(LogFormat::Combined);
             // The process ends before this thread does.
             let _ = thread::spawn(|| panic!("on purpose")).join();
             return;
@@ -180,6 +200,16 @@ mod tests {
         let text = fs::read_to_string(path).unwrap();
         let expected = "panicked at src/server/logging.rs:";
         assert!(text.contains(expected) && text.ends_with("on purpose; the server ends\n"), "{text}");
+    }
+
+    #[test]
+    fn messages_as_json() {
+        let now = SystemTime::UNIX_EPOCH + std::time::Duration::from_micros(784_111_777_000_042);
+        let message = format_args!("a \"quoted\"\nline");
+        let record = log::Record::builder().level(log::Level::Warn).args(message).build();
+        let expected =
+            r#"{"time":"1994-11-06T08:49:37.000042Z","level":"warn","message":"a \"quoted\"\u000aline"}"#;
+        assert_eq!(as_json(now, &record), expected);
     }
 
     fn write(writer: &LogWriter, line: &[u8]) {

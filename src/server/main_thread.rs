@@ -1,10 +1,14 @@
-//! The main thread while the workers serve: it waits for signals, and for the workers to finish.
+//! The main thread while the workers serve: it waits for signals, answers at the admin address, tells the supervisor
+//! that all is well, and waits for the workers to finish.
 
 use std::io;
 use std::sync::{Arc, mpsc};
 use std::thread;
+use std::time::{Duration, Instant};
 
+use super::admin::Admin;
 use super::logging::Log;
+use super::supervisor::Supervisor;
 use super::worker::{Setup, Worker};
 use super::workers::Workers;
 use super::{Context, Error};
@@ -14,6 +18,8 @@ use crate::sys::waker::Waker;
 
 const SIGNALS: u64 = 0;
 const FINISHED: u64 = 1;
+/// Events that one wait returns at most.
+const EVENTS: usize = 32;
 
 /// The worker threads, as the main thread sees them.
 pub(super) struct WorkerThreads {
@@ -35,6 +41,16 @@ impl WorkerThreads {
         let (epoll, finished) = (Epoll::new()?, Arc::new(Waker::new()?));
         epoll.add(&*finished, FINISHED, Interest::Readable)?;
         Ok(WorkerThreads { workers, running: 0, sender, results, finished, epoll })
+    }
+
+    /// All workers.
+    pub(super) fn workers(&self) -> &Arc<Workers> {
+        &self.workers
+    }
+
+    /// The descriptors that the main thread waits for.
+    pub(super) fn epoll(&self) -> &Epoll {
+        &self.epoll
     }
 
     /// Starts a worker on a thread of its own, and returns once it is ready.
@@ -61,35 +77,23 @@ impl WorkerThreads {
         Ok(())
     }
 
-    /// Handles signals until every worker has finished. The first worker that fails ends the server.
-    pub(super) fn wait(mut self, mut signals: Signals, log: &Log) -> io::Result<()> {
-        self.epoll.add(&signals, SIGNALS, Interest::Readable)?;
-        let mut events = Events::with_capacity(2);
+    /// Does the work of the main thread until every worker has finished. The first worker that fails ends the server.
+    pub(super) fn wait(mut self, mut desk: Desk) -> io::Result<()> {
+        self.epoll.add(&desk.signals, SIGNALS, Interest::Readable)?;
+        let mut events = Events::with_capacity(EVENTS);
         while self.running > 0 {
-            self.epoll.wait(&mut events, -1)?;
+            let timeout = desk.check_times(&self.workers, &self.epoll);
+            self.epoll.wait(&mut events, timeout)?;
             for token in events.tokens() {
                 match token {
-                    SIGNALS => self.handle_signals(&mut signals, log),
-                    _ => self.take_results()?,
+                    SIGNALS => desk.handle_signals(&self.workers),
+                    FINISHED => self.take_results()?,
+                    token => desk.advance_admin(token, &self.epoll),
                 }
             }
         }
-        log::debug!("stopped; its connections: {}", self.workers.closed());
+        log::debug!("stopped; its connections: {}", self.workers.sums().closed_in_words());
         Ok(())
-    }
-
-    fn handle_signals(&self, signals: &mut Signals, log: &Log) {
-        while let Some(signal) = signals.take() {
-            match signal {
-                Signal::Reopen => log.reopen(),
-                Signal::Stop if self.workers.is_stopping() => {
-                    log::warn!("stopped at once by a second signal");
-                    log.writer().finish();
-                    std::process::exit(1);
-                }
-                Signal::Stop => self.workers.stop(),
-            }
-        }
     }
 
     fn take_results(&mut self) -> io::Result<()> {
@@ -99,6 +103,70 @@ impl WorkerThreads {
             self.running -= 1;
         }
         Ok(())
+    }
+}
+
+/// The things that the main thread looks after while the workers serve.
+pub(super) struct Desk<'a> {
+    pub(super) signals: Signals,
+    pub(super) log: &'a Log,
+    pub(super) admin: Option<Admin>,
+    pub(super) supervisor: Supervisor,
+    /// The time between the signal to stop and the stop.
+    pub(super) drain: Duration,
+    /// When the workers are made to stop.
+    pub(super) stops_at: Option<Instant>,
+}
+
+impl Desk<'_> {
+    fn handle_signals(&mut self, workers: &Workers) {
+        while let Some(signal) = self.signals.take() {
+            match signal {
+                Signal::Reopen => {
+                    self.log.reopen();
+                    self.supervisor.note_reload();
+                }
+                Signal::Stop if !workers.is_ready() => {
+                    log::warn!("stopped at once by a second signal");
+                    self.log.writer().finish();
+                    std::process::exit(1);
+                }
+                Signal::Stop => self.begin_to_stop(workers),
+            }
+        }
+    }
+
+    /// Lets balancers look away before the workers stop.
+    fn begin_to_stop(&mut self, workers: &Workers) {
+        if self.drain.is_zero() {
+            self.supervisor.note_stopping("finishing responses");
+            return workers.stop();
+        }
+        let seconds = self.drain.as_secs_f64();
+        log::info!("not ready from now on; stopping in {seconds} s");
+        self.supervisor.note_stopping("not ready, and still serving");
+        workers.drain();
+        self.stops_at = Some(Instant::now() + self.drain);
+    }
+
+    fn advance_admin(&mut self, token: u64, epoll: &Epoll) {
+        if let Some(admin) = &mut self.admin {
+            admin.advance(token, epoll);
+        }
+    }
+
+    /// Does what is due. Returns the milliseconds until something is due next; -1 for never.
+    fn check_times(&mut self, workers: &Workers, epoll: &Epoll) -> i32 {
+        let now = Instant::now();
+        if self.stops_at.is_some_and(|time| time <= now) {
+            self.stops_at = None;
+            workers.stop();
+        }
+        let admin = self.admin.as_mut().map(|admin| admin.check_times(now, epoll));
+        let watchdog = self.supervisor.check_watchdog(now, workers);
+        let next = [self.stops_at, admin, watchdog].into_iter().flatten().min();
+        let milliseconds = |next: Instant| next.saturating_duration_since(now).as_millis() + 1;
+        next.map_or(-1, |next| i32::try_from(milliseconds(next)).unwrap_or(i32::MAX))
     }
 }
 
@@ -113,7 +181,15 @@ mod tests {
         threads.sender.send(Ok(())).unwrap();
         threads.sender.send(Err(io::ErrorKind::OutOfMemory.into())).unwrap();
         threads.finished.wake();
-        let error = threads.wait(Signals::new().unwrap(), &Log::open(None).unwrap()).unwrap_err();
+        let desk = Desk {
+            signals: Signals::new().unwrap(),
+            log: &Log::open(None).unwrap(),
+            admin: None,
+            supervisor: Supervisor::default(),
+            drain: Duration::ZERO,
+            stops_at: None,
+        };
+        let error = threads.wait(desk).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::OutOfMemory);
     }
 }

@@ -6,12 +6,16 @@
 
 mod access_log;
 mod address;
+mod admin;
 mod blocking;
 mod close_reason;
 mod connection;
+mod counters;
 mod descriptors;
 mod exchange;
 mod input;
+mod job_counts;
+mod json;
 mod limits;
 mod log_file;
 mod log_writer;
@@ -20,6 +24,8 @@ mod main_thread;
 mod output;
 mod privileges;
 mod progress;
+mod record;
+mod supervisor;
 mod timers;
 mod transport;
 mod worker;
@@ -29,6 +35,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::config::{Config, Files};
 use crate::http::media_type::Types;
@@ -38,15 +45,20 @@ use crate::site::resolve::Root;
 use crate::site::rules::SharedRules;
 use crate::site::shared::Shared;
 use crate::site::types_file;
+use crate::sys::process::Process;
 use crate::sys::signal::Signals;
 use crate::sys::socket::Listener;
 use crate::sys::user::become_user;
+use admin::Admin;
+use admin::listener::AdminListener;
+use admin::report::Sources;
 use blocking::Blocking;
 use descriptors::Descriptors;
 use log_writer::LogWriter;
 use logging::Log;
 pub use logging::report;
-use main_thread::WorkerThreads;
+use main_thread::{Desk, WorkerThreads};
+use supervisor::Supervisor;
 use worker::Setup;
 use workers::Workers;
 
@@ -88,7 +100,7 @@ impl<T> Context<T> for io::Result<T> {
 pub fn run(config: &Config) -> Result<(), Error> {
     let inherited = address::inherited()?;
     let log = Log::open(config.log.file.as_deref())?;
-    log.take_messages();
+    log.take_messages(config.log.format);
     for variable in &config.passed_over {
         log::warn!("{variable} is passed over: it is the address of a service, as Kubernetes sets it");
     }
@@ -99,8 +111,9 @@ pub fn run(config: &Config) -> Result<(), Error> {
 
 /// Serves, in steps whose order matters:
 ///
-/// 1. Take the socket that a supervisor passes on (above), before anything is opened. Then open the log.
-/// 2. Bind the address as the user that started us: low ports need root. Then become the other user.
+/// 1. Take the socket that a supervisor passes on (above), before anything is opened. Then open the log, and connect to
+///    the supervisor.
+/// 2. Bind the addresses as the user that started us: low ports need root. Then become the other user.
 /// 3. Open the root, and read the media types, with the rights of that user.
 /// 4. Block signals: all threads inherit that, and the main thread reads them.
 /// 5. Listen last, after everything that can fail: with `--reuse-port` we take the other server's clients from
@@ -108,7 +121,10 @@ pub fn run(config: &Config) -> Result<(), Error> {
 /// 6. Lock in: all threads inherit that too, and it leaves no right to listen.
 /// 7. Start the threads. From then on the main thread waits for signals, and for the workers to finish.
 fn serve(config: &Config, inherited: Option<Listener>, log: &Log) -> Result<(), Error> {
+    let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let supervisor = Supervisor::connect().context(|| "cannot reach NOTIFY_SOCKET".into())?;
     let listener = inherited.map_or_else(|| address::bind(&config.listen), Ok)?;
+    let mut admin = AdminListener::bind(&config.watching, &config.listen)?;
     change_user(config.privileges.user.as_deref())?;
     let root = Root::new(&config.files.document_root)
         .context(|| format!("cannot serve {}", config.files.document_root.display()))?;
@@ -119,14 +135,34 @@ fn serve(config: &Config, inherited: Option<Listener>, log: &Log) -> Result<(), 
     let descriptors = Descriptors::share_out();
     let blocking = Blocking::new();
     let signals = Signals::new().context(|| "cannot wait for signals".into())?;
+    let process = Process::open();
+    if let Some(admin) = &mut admin {
+        admin.listen()?;
+    }
     let address = address::listen(&listener, &config.listen)?;
     if !config.privileges.no_sandbox {
         privileges::lockdown::lock_in(&config.files.document_root, root.path());
     }
     log.writer().start().context(|| "cannot start a thread for the log".into())?;
     let threads = start_workers(config, listener, &root, shared, &descriptors, &blocking, log.writer())?;
-    announce(address, &root, config.limits.workers, log);
-    threads.wait(signals, log).context(|| "cannot wait for events".into())
+    if let Some(admin) = &admin {
+        log.announce(&format!("httpd: admin pages at {}", admin.place()));
+    }
+    let line = ready_line(address, &root, config.limits.workers);
+    log.announce(&line);
+    supervisor.note_ready(&line);
+    let sources = Sources {
+        blocking,
+        log: log.writer().clone(),
+        process,
+        most_descriptors: descriptors.all,
+        started,
+        root: root.path().display().to_string(),
+    };
+    let watch = |listener| Admin::new(listener, Arc::clone(threads.workers()), sources, threads.epoll());
+    let admin = admin.map(watch).transpose().context(|| "cannot watch the admin address".into())?;
+    let desk = Desk { signals, log, admin, supervisor, drain: config.timeouts.drain, stops_at: None };
+    threads.wait(desk).context(|| "cannot wait for events".into())
 }
 
 fn change_user(user: Option<&str>) -> Result<(), Error> {
@@ -191,8 +227,9 @@ fn start_workers(
             shared: Arc::clone(&shared),
             blocking: blocking.clone(),
             log: log.clone(),
-            logs_access: log::log_enabled!(target: "access", log::Level::Info),
+            access_log: log::log_enabled!(target: "access", log::Level::Info).then_some(config.log.format),
             timeouts: config.timeouts,
+            health: config.watching.health.clone(),
             keeps_listening: config.listen.reuse_port,
         })?;
     }
@@ -200,11 +237,9 @@ fn start_workers(
 }
 
 /// The one line that says where the server is.
-fn announce(address: SocketAddr, root: &Root, workers: u16, log: &Log) {
+fn ready_line(address: SocketAddr, root: &Root, workers: u16) -> String {
     let noun = if workers == 1 { "worker" } else { "workers" };
     let version = env!("CARGO_PKG_VERSION");
     let root = root.path().display();
-    log.announce(&format!(
-        "httpd {version} listening on http://{address}, serving {root} with {workers} {noun}"
-    ));
+    format!("httpd {version} listening on http://{address}, serving {root} with {workers} {noun}")
 }

@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::access_log::Line;
+use super::record::Record;
 use super::transport::{MAX_SLICES, Transport};
 use crate::site::pending::Job;
 use crate::site::representation::{Content, Representation};
@@ -62,12 +62,12 @@ enum Piece {
     Content(Rc<Representation>, Range<u64>),
 }
 
-/// A response in the queue: the place of its body in the stream of all bytes, and its line of the log.
+/// A response in the queue: the place of its body in the stream of all bytes, and what is to be told of it.
 #[derive(Debug)]
-struct Logged {
+struct Recorded {
     body: u64,
     end: u64,
-    line: Line,
+    record: Record,
 }
 
 /// Pieces that are promised and not yet sent, in their order.
@@ -81,7 +81,7 @@ pub(super) struct Output {
     promised: u64,
     sent: u64,
     fetched: u64,
-    logged: VecDeque<Logged>,
+    recorded: VecDeque<Recorded>,
     /// Bytes of contents in memory that are queued, and whether a file is; counted until all is sent.
     pinned: usize,
     has_file: bool,
@@ -101,7 +101,7 @@ impl Output {
 
     /// The offset at which the next piece begins.
     pub(super) fn position(&mut self) -> u64 {
-        if self.pieces.is_empty() && self.logged.is_empty() {
+        if self.pieces.is_empty() && self.recorded.is_empty() {
             (self.promised, self.sent, self.fetched) = (0, 0, 0);
         }
         self.promised
@@ -140,9 +140,9 @@ impl Output {
         }
     }
 
-    /// Keeps the line of a response whose body begins at this position and ends with the last piece.
-    pub(super) fn push_line(&mut self, body: u64, line: Line) {
-        self.logged.push_back(Logged { body, end: self.promised, line });
+    /// Keeps the record of a response whose body begins at this position and ends with the last piece.
+    pub(super) fn push_record(&mut self, body: u64, record: Record) {
+        self.recorded.push_back(Recorded { body, end: self.promised, record });
     }
 
     /// Copies a small range of a file, if that needs no disk.
@@ -301,19 +301,19 @@ impl Output {
         }
     }
 
-    /// The log lines of the responses that are sent, each with the bytes of body that were.
-    pub(super) fn take_finished(&mut self) -> Option<(Line, u64)> {
-        if self.logged.front()?.end > self.sent {
+    /// The records of the responses that are sent, each with the bytes of body that were.
+    pub(super) fn take_finished(&mut self) -> Option<(Record, u64)> {
+        if self.recorded.front()?.end > self.sent {
             return None;
         }
-        let logged = self.logged.pop_front()?;
-        Some((logged.line, logged.end - logged.body))
+        let finished = self.recorded.pop_front()?;
+        Some((finished.record, finished.end - finished.body))
     }
 
-    /// The log lines of the responses that will never be sent whole, once the finished ones are taken.
-    pub(super) fn take_broken(&mut self) -> Option<(Line, u64)> {
-        let logged = self.logged.pop_front()?;
-        Some((logged.line, self.sent.saturating_sub(logged.body)))
+    /// The records of the responses that will never be sent whole, once the finished ones are taken.
+    pub(super) fn take_broken(&mut self) -> Option<(Record, u64)> {
+        let broken = self.recorded.pop_front()?;
+        Some((broken.record, self.sent.saturating_sub(broken.body)))
     }
 }
 

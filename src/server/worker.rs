@@ -20,12 +20,15 @@ use super::access_log::AccessLog;
 use super::blocking::Blocking;
 use super::close_reason::CloseReason;
 use super::connection::{Connection, Event, Turn};
+use super::counters::{Activity, Counters};
+use super::exchange::Health;
 use super::limits::ConnectionLimits;
 use super::log_writer::LogWriter;
 use super::output::{Output, SENDING_TIME};
+use super::record::Recorder;
 use super::timers::Timers;
 use super::workers::{Finished, Incoming, Peer, Workers};
-use crate::config::{Files, Timeouts};
+use crate::config::{Files, LogFormat, Timeouts};
 use crate::http::fields::Fields;
 use crate::http1::parser::Parser;
 use crate::site::now::Now;
@@ -65,9 +68,11 @@ pub(super) struct Setup {
     pub(super) shared: Arc<Shared>,
     pub(super) blocking: Blocking,
     pub(super) log: LogWriter,
-    /// Whether responses are logged.
-    pub(super) logs_access: bool,
+    /// The form of the access log, unless it is off.
+    pub(super) access_log: Option<LogFormat>,
     pub(super) timeouts: Timeouts,
+    /// The path for balancers.
+    pub(super) health: Option<String>,
     /// Whether connections are still accepted for [`DRAIN_TIME`] after a stop signal: another server shares the port.
     pub(super) keeps_listening: bool,
 }
@@ -79,11 +84,13 @@ struct Slot {
     watched: Option<Interest>,
     /// When the timers will look at it.
     look: Option<Instant>,
+    /// The state in which it is counted.
+    counted: Option<Activity>,
 }
 
 impl Slot {
     fn new(connection: Connection) -> Slot {
-        Slot { connection, watched: None, look: None }
+        Slot { connection, watched: None, look: None, counted: None }
     }
 }
 
@@ -105,7 +112,7 @@ pub(super) struct Worker {
     site: Site,
     slots: Slab<Slot>,
     timers: Timers,
-    log: Option<AccessLog>,
+    recorder: Recorder,
     /// The fields that all responses of this second share.
     common: Fields,
     parser: Parser,
@@ -140,18 +147,16 @@ impl Worker {
             epoll.add(&**listener, LISTENER, Interest::ReadableExclusive)?;
         }
         epoll.add(setup.workers.peer(setup.index).waker(), WAKER, Interest::Readable)?;
-        let mut log = setup.logs_access.then(|| AccessLog::new(setup.log.clone()));
-        if let Some(log) = &mut log {
-            log.set_time(now.time);
-        }
+        let log = setup.access_log.map(|format| AccessLog::new(setup.log.clone(), format, now.time));
         let site = Site::new(setup.root.clone(), &setup.files, setup.cache, Arc::clone(&setup.shared));
+        let (workers, index) = (Arc::clone(&setup.workers), setup.index);
         Ok(Worker {
             setup,
             epoll,
             site,
             slots: Slab::new(),
             timers: Timers::new(now.instant),
-            log,
+            recorder: Recorder::new(workers, index, log),
             common: Fields::common(now.seconds()),
             parser: Parser::new(),
             output: Output::default(),
@@ -181,9 +186,8 @@ impl Worker {
             self.answer_all();
             self.make_room();
             self.check_times(&mut due);
-            if let Some(log) = &mut self.log {
-                log.flush();
-            }
+            self.recorder.flush();
+            self.counters().set_cache(&self.site.cache_counts());
             if self.has_finished() {
                 return Ok(());
             }
@@ -220,12 +224,11 @@ impl Worker {
     fn begin_turn(&mut self) {
         let second = self.now.seconds();
         self.now = self.now.next();
-        if self.now.seconds() != second {
+        let is_new_second = self.now.seconds() != second;
+        if is_new_second {
             self.common = Fields::common(self.now.seconds());
-            if let Some(log) = &mut self.log {
-                log.set_time(self.now.time);
-            }
         }
+        self.recorder.set_time(&self.now, is_new_second);
         self.arena.clear();
     }
 
@@ -249,6 +252,7 @@ impl Worker {
         let peer = workers.peer(self.setup.index);
         // Drained first: what is given from now on wakes again.
         peer.waker().drain();
+        peer.note_turn();
         for incoming in peer.take_given() {
             self.admit(incoming);
         }
@@ -319,6 +323,7 @@ impl Worker {
     /// Lets a connection act, and does what follows from its state.
     fn with_connection(&mut self, token: usize, act: impl FnOnce(&mut Connection, &mut Turn)) {
         let (is_stopping, may_linger) = (self.is_stopping(), self.may_linger());
+        let workers = &self.setup.workers;
         let Some(slot) = self.slots.get_mut(token) else { return };
         let mut turn = Turn {
             site: &mut self.site,
@@ -329,8 +334,9 @@ impl Worker {
             parser: &mut self.parser,
             output: &mut self.output,
             sends_until: self.now.instant + SENDING_TIME,
-            log: self.log.as_mut(),
+            recorder: &mut self.recorder,
             jobs: &mut self.jobs,
+            health: self.setup.health.as_deref().map(|path| Health { path, is_ready: workers.is_ready() }),
             is_stopping,
             may_linger,
         };
@@ -374,7 +380,9 @@ impl Worker {
     /// Makes epoll and the timers fit the state of a connection.
     fn update_interest(&mut self, token: usize) {
         let Some(slot) = self.slots.get_mut(token) else { return };
-        let interest = slot.connection.interest();
+        let (interest, activity) = (slot.connection.interest(), slot.connection.activity());
+        let counters = self.setup.workers.peer(self.setup.index).counters();
+        counters.move_connection(std::mem::replace(&mut slot.counted, activity), activity);
         if slot.watched != Some(interest) {
             let descriptor = slot.connection.transport().as_fd();
             let result = match slot.watched {
@@ -396,15 +404,20 @@ impl Worker {
     }
 
     fn remove(&mut self, token: usize, reason: CloseReason) {
-        let connection = self.slots.remove(token).connection;
+        let Slot { connection, counted, .. } = self.slots.remove(token);
         if connection.is_admitted() {
             self.setup.limits.release(connection.client());
         } else {
             self.refused -= 1;
         }
         self.jobs.clear();
-        self.setup.workers.peer(self.setup.index).closed().add(reason);
+        self.counters().move_connection(counted, None);
+        self.counters().add_closed(reason);
         self.count_connections();
+    }
+
+    fn counters(&self) -> &Counters {
+        self.setup.workers.peer(self.setup.index).counters()
     }
 
     fn count_connections(&self) {
@@ -443,9 +456,7 @@ impl Worker {
         let Phase::Stopping { ends, .. } = self.phase else { return false };
         if ends <= self.now.instant {
             self.close_where(|_| true, |connection, turn| connection.abort(CloseReason::Stopped, turn));
-            if let Some(log) = &mut self.log {
-                log.flush();
-            }
+            self.recorder.flush();
         }
         self.slots.is_empty()
             && self.waiting.is_empty()

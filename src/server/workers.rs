@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
 
-use super::close_reason::CloseCounts;
+use super::counters::{Counters, Sums};
 use super::transport::Transport;
 use crate::site::pending::{Job, Outcome};
 use crate::sys::waker::Waker;
@@ -40,6 +40,8 @@ pub(super) struct Finished {
 /// All workers.
 pub(super) struct Workers {
     peers: Vec<Peer>,
+    /// Whether the server was told to stop and still serves.
+    is_draining: AtomicBool,
     is_stopping: AtomicBool,
 }
 
@@ -50,7 +52,9 @@ pub(super) struct Peer {
     /// Connections that others have given to it; `None` once it takes no more.
     given: Mutex<Option<Vec<Incoming>>>,
     finished: Mutex<Vec<Finished>>,
-    closed: CloseCounts,
+    counters: Counters,
+    /// Whether it was asked for a turn of its loop, and has not made one since.
+    is_asked: AtomicBool,
 }
 
 impl Workers {
@@ -65,11 +69,12 @@ impl Workers {
                 connections: AtomicUsize::new(0),
                 given: Mutex::new(Some(Vec::new())),
                 finished: Mutex::default(),
-                closed: CloseCounts::default(),
+                counters: Counters::default(),
+                is_asked: AtomicBool::new(false),
             })
         };
         let peers = (0..count).map(peer).collect::<io::Result<Vec<Peer>>>()?;
-        Ok(Workers { peers, is_stopping: AtomicBool::new(false) })
+        Ok(Workers { peers, is_draining: AtomicBool::new(false), is_stopping: AtomicBool::new(false) })
     }
 
     /// The number of workers.
@@ -85,6 +90,31 @@ impl Workers {
     /// Whether the workers are to finish.
     pub(super) fn is_stopping(&self) -> bool {
         self.is_stopping.load(Ordering::Relaxed)
+    }
+
+    /// Whether the server is to have new work, as balancers understand it.
+    pub(super) fn is_ready(&self) -> bool {
+        !self.is_draining.load(Ordering::Relaxed) && !self.is_stopping()
+    }
+
+    /// Lets balancers know that the server stops soon. It serves as before.
+    pub(super) fn drain(&self) {
+        self.is_draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Asks every worker for a turn of its loop.
+    pub(super) fn ask(&self) {
+        for peer in &self.peers {
+            peer.is_asked.store(true, Ordering::Relaxed);
+            peer.waker.wake();
+        }
+    }
+
+    /// Whether every worker has made a turn since it was asked, or has finished.
+    pub(super) fn have_answered(&self) -> bool {
+        let has_answered =
+            |peer: &Peer| !peer.is_asked.load(Ordering::Relaxed) || lock(&peer.given).is_none();
+        self.peers.iter().all(has_answered)
     }
 
     /// Makes every worker finish.
@@ -103,9 +133,9 @@ impl Workers {
         (load(least) + IMBALANCE < load(&self.peers[index])).then_some(least)
     }
 
-    /// The closed connections of all workers by reason, as words.
-    pub(super) fn closed(&self) -> String {
-        CloseCounts::sums(self.peers.iter().map(|peer| &peer.closed))
+    /// The numbers of all workers together.
+    pub(super) fn sums(&self) -> Sums {
+        Sums::of(self.peers.iter().map(|peer| &peer.counters))
     }
 }
 
@@ -115,9 +145,14 @@ impl Peer {
         &self.waker
     }
 
-    /// The count of its closed connections, which it alone adds to.
-    pub(super) fn closed(&self) -> &CloseCounts {
-        &self.closed
+    /// Its numbers, which it alone changes.
+    pub(super) fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Notes that it makes a turn, as it was asked to.
+    pub(super) fn note_turn(&self) {
+        self.is_asked.store(false, Ordering::Relaxed);
     }
 
     /// Lets the others know how many connections it has.

@@ -3,7 +3,6 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::CacheShare;
 use super::clock_cache::ClockCache;
 use super::freshness::Freshness;
 use super::load::{Attempt, Loader, Stop};
@@ -13,6 +12,7 @@ use super::pending::Pending;
 use super::resolve::Root;
 use super::resource::Resource;
 use super::shared::Shared;
+use super::{CacheCounts, CacheShare};
 use crate::config::Files;
 use crate::http::target::Path;
 
@@ -35,6 +35,9 @@ pub(super) struct Cache {
     /// The resource that was found last and its key, if it may grow.
     last: Option<Rc<Resource>>,
     last_key: Vec<u8>,
+    hits: u64,
+    misses: u64,
+    looks: u64,
 }
 
 impl Cache {
@@ -48,6 +51,9 @@ impl Cache {
             descriptor_bytes: share.bytes / share.descriptors.max(1),
             last: None,
             last_key: Vec::new(),
+            hits: 0,
+            misses: 0,
+            looks: 0,
         }
     }
 
@@ -78,7 +84,9 @@ impl Cache {
         let key = path.as_bytes();
         for kept in [&mut self.found, &mut self.missing] {
             if let Some(entry) = kept.get_mut(key) {
+                self.looks += u64::from(entry.freshness.has_to_look(now));
                 if entry.freshness.is_current(now, &self.names, pending)? {
+                    self.hits += 1;
                     return Ok(Rc::clone(&entry.resource));
                 }
                 kept.remove(key);
@@ -86,6 +94,7 @@ impl Cache {
             }
         }
         let (resource, freshness) = self.loader.load(Attempt { path, names: &self.names, now, pending })?;
+        self.misses += 1;
         let resource = Rc::new(resource);
         let weight = resource.weight(self.descriptor_bytes) + key.len();
         let entry = Entry { resource: Rc::clone(&resource), freshness };
@@ -94,6 +103,17 @@ impl Cache {
             _ => self.found.insert(key, entry, weight),
         }
         Ok(resource)
+    }
+
+    /// The numbers up to now.
+    pub(super) fn counts(&self) -> CacheCounts {
+        CacheCounts {
+            entries: (self.found.length() + self.missing.length()) as u64,
+            bytes: (self.found.weight() + self.missing.weight()) as u64,
+            hits: self.hits,
+            misses: self.misses,
+            looks: self.looks,
+        }
     }
 }
 
@@ -143,6 +163,25 @@ mod tests {
                 assert_eq!(Rc::ptr_eq(&second, &third), is_kept, "{name}: {age:?}");
             }
         }
+    }
+
+    #[test]
+    fn hits_misses_and_looks() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::write(root.path().join("a"), "a").unwrap();
+        let mut cache = cache(root.path());
+        let old = SystemTime::now() + Duration::from_secs(10);
+        for (turn, path, expected) in [
+            (1, "/a", (1, 0, 1, 0)),
+            (1, "/a", (1, 1, 1, 0)),
+            (2, "/a", (1, 2, 1, 1)),
+            (2, "/b", (2, 2, 2, 1)),
+        ] {
+            found(&mut cache, path, &Now { turn, time: old, ..Now::first() });
+            let CacheCounts { entries, hits, misses, looks, .. } = cache.counts();
+            assert_eq!((entries, hits, misses, looks), expected, "{path} in turn {turn}");
+        }
+        assert!(cache.counts().bytes > 0);
     }
 
     #[test]

@@ -50,6 +50,16 @@ impl<V> ClockCache<V> {
         self.weight += weight;
     }
 
+    /// The number of values.
+    pub(super) fn length(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// The weights of all values together.
+    pub(super) fn weight(&self) -> usize {
+        self.weight
+    }
+
     /// Weighs a value again, and puts others out to make room, or itself where it has become too heavy.
     pub(super) fn weigh(&mut self, key: &[u8], weight: impl FnOnce(&V) -> usize) {
         let Some(&index) = self.by_key.get(key) else { return };

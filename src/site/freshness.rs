@@ -113,6 +113,11 @@ impl Freshness {
         Freshness { watches, neighbours, checked: now.turn, is_settled }
     }
 
+    /// Whether the file system has to be asked in this turn.
+    pub(super) fn has_to_look(&self, now: &Now) -> bool {
+        self.is_settled && self.checked != now.turn
+    }
+
     /// Whether it is true in this turn; looks when it has not looked yet.
     ///
     /// # Errors

@@ -74,6 +74,21 @@ pub(crate) struct CacheShare {
     pub(crate) descriptors: usize,
 }
 
+/// The numbers of the cache of one worker.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct CacheCounts {
+    /// Paths that are kept.
+    pub(crate) entries: u64,
+    /// Their weight.
+    pub(crate) bytes: u64,
+    /// Times that a path was found in it, and still true.
+    pub(crate) hits: u64,
+    /// Times that it was not.
+    pub(crate) misses: u64,
+    /// Times that the file system was asked about what is kept.
+    pub(crate) looks: u64,
+}
+
 /// The answer to a request.
 #[derive(Debug)]
 pub(crate) enum Answer {
@@ -131,6 +146,11 @@ impl Site {
         Answer::Ready(if request.method == Method::Head { response.without_content() } else { response })
     }
 
+    /// The numbers of the cache.
+    pub(crate) fn cache_counts(&self) -> CacheCounts {
+        self.cache.counts()
+    }
+
     /// The response to a request that is refused unseen.
     pub(crate) fn refuse(&self, status: Status) -> Response {
         let mut response = self.page(status);
@@ -140,6 +160,12 @@ impl Site {
 
     fn page(&self, status: Status) -> Response {
         Response::whole(status, self.errors.page(status))
+    }
+
+    /// The response to a balancer.
+    pub(crate) fn health(&self, request: &Request, is_ready: bool) -> Response {
+        let response = self.refuse(if is_ready { Status::Ok } else { Status::ServiceUnavailable });
+        if request.method == Method::Head { response.without_content() } else { response }
     }
 
     /// The sentence: *method, target, rules, file, missing*. The file goes on in [`found`].

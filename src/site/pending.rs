@@ -74,6 +74,22 @@ pub(crate) enum Outcome {
 }
 
 impl Job {
+    /// The name of its kind.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Job::LookUp(_) => "look_up",
+            Job::Open(..) => "open",
+            Job::Read(..) => "read",
+            Job::Digest(..) => "digest",
+            Job::List(_) => "list",
+            Job::Characters(..) => "characters",
+            Job::LoadRules(_) => "load_rules",
+            Job::Compress(_) => "compress",
+            Job::Verify(_) => "verify",
+            Job::Settle(_) => "settle",
+        }
+    }
+
     /// Does the work, and waits for as long as that takes. What cannot be had is for the next attempt to find out.
     pub(crate) fn run(&self) -> Outcome {
         match self {

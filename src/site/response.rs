@@ -3,6 +3,8 @@
 use std::ops::Range;
 use std::rc::Rc;
 
+#[cfg(test)]
+use super::representation::Content;
 use super::representation::{FieldSet, Representation};
 use crate::http::field;
 use crate::http::fields::Fields;
@@ -40,6 +42,14 @@ impl Response {
         Response { status, representation, fields: FieldSet::All, own: Fields::default(), body }
     }
 
+    /// An empty response with a content coding, for tests of what is told of it.
+    #[cfg(test)]
+    pub(crate) fn with_coding(coding: &str) -> Response {
+        let metadata = [("Content-Encoding", coding.as_bytes())];
+        let content = Content::Memory(std::sync::Arc::new([]));
+        Response::whole(Status::Ok, Rc::new(Representation::new(&[], &metadata, "text/plain", content)))
+    }
+
     /// A response without content: 204, and 304 with the fields that it repeats.
     pub(super) fn fields_alone(status: Status, representation: Rc<Representation>) -> Response {
         let (fields, own) = (FieldSet::Repeated, Fields::default());
@@ -73,6 +83,12 @@ impl Response {
     /// Gives it these fields in the place of all that it has.
     pub(super) fn replace_fields(&mut self, fields: Fields) {
         (self.fields, self.own) = (FieldSet::Nothing, fields);
+    }
+
+    /// The content coding of its content.
+    pub(crate) fn coding(&self) -> Option<&[u8]> {
+        let mut fields = self.lines().into_iter().flat_map(Fields::iter);
+        fields.find_map(|(name, value)| name.eq_ignore_ascii_case(b"Content-Encoding").then_some(value))
     }
 
     /// Whether it has a field of this name.

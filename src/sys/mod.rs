@@ -7,6 +7,7 @@
 //! cancelled, and pay for that with two atomic operations a call as soon as there is more than one thread.
 #![allow(unsafe_code)]
 
+pub(crate) mod clock;
 pub(crate) mod descriptor_limit;
 pub(crate) mod directory;
 pub(crate) mod epoll;
@@ -15,6 +16,7 @@ pub(crate) mod log_opener;
 pub(crate) mod open;
 pub(crate) mod page_cache;
 pub(crate) mod priority;
+pub(crate) mod process;
 pub(crate) mod sandbox;
 pub(crate) mod signal;
 pub(crate) mod socket;

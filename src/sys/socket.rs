@@ -5,6 +5,7 @@ use std::io;
 use std::mem::{MaybeUninit, size_of};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::net::UnixListener;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -142,6 +143,13 @@ impl Listener {
         // SAFETY: the kernel has just made this descriptor for us, and nothing else owns it.
         let socket = Socket(unsafe { OwnedFd::from_raw_fd(descriptor) });
         Ok((socket, raw.into()))
+    }
+}
+
+impl From<UnixListener> for Listener {
+    /// The addresses of its clients mean nothing.
+    fn from(listener: UnixListener) -> Listener {
+        Listener(listener.into())
     }
 }
 

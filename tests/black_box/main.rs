@@ -17,11 +17,18 @@ mod system;
 
 // The command: how it starts, stops and speaks to its operator.
 mod access_log;
+mod admin;
+mod documents;
+mod drain;
+mod healthcheck;
 mod limits;
+mod log_format;
+mod packaging;
 mod precompress;
 mod sandbox;
 mod signals;
 mod startup;
+mod systemd;
 mod upgrade;
 mod workers;
 

@@ -9,9 +9,10 @@ use crate::http::request::Request;
 use crate::http::status::Status;
 use crate::http1::framing::{Body, FramingError, Skipped, Skipper};
 use crate::http1::render::{self, Persistence};
-use crate::server::access_log::{AccessLog, Line};
-use crate::server::exchange::{self, Exchange, Next};
+use crate::server::access_log::Entry;
+use crate::server::exchange::{self, Exchange, Health, Next};
 use crate::server::input::Input;
+use crate::server::record::{Record, Recorder};
 use crate::site::Site;
 use crate::site::now::Now;
 use crate::site::pending::{Job, Pending};
@@ -32,8 +33,8 @@ enum Step {
 
 /// The outcome of an attempt to get one response.
 enum Attempt {
-    /// It is there, with its line for the log.
-    Answered(Exchange, Option<Line>),
+    /// It is there, with its record.
+    Answered(Exchange, Option<Record>),
     /// A job is to be done before; the jobs that were done already, and when the request came.
     Waits(Box<Job>, Pending, Instant),
 }
@@ -75,7 +76,7 @@ impl Connection {
         if !is_last && let Some(skipper) = exchange::chunks_to_read(&request) {
             return self.answer_chunked(skipper, input, turn, is_first);
         }
-        let attempt = self.attempt(&request, is_last, turn.site, &turn.now, turn.log.as_deref());
+        let attempt = self.attempt(&request, is_last, turn.site, &turn.now, turn.recorder, turn.health);
         self.conclude(attempt, input, turn, is_first, is_last)
     }
 
@@ -104,25 +105,28 @@ impl Connection {
             }
         };
         let Ok(Some(request)) = turn.parser.advance(input.rest()) else { return Step::Incomplete };
-        let attempt = self.attempt(&request, is_last, turn.site, &turn.now, turn.log.as_deref());
+        let attempt = self.attempt(&request, is_last, turn.site, &turn.now, turn.recorder, turn.health);
         self.conclude(attempt, input, turn, is_first, is_last)
     }
 
-    /// Asks for the response to a request, and makes its line for the log.
+    /// Asks for the response to a request, and begins its record; a balancer's request has none.
     fn attempt(
         &mut self,
         request: &Request,
         is_last: bool,
         site: &mut Site,
         now: &Now,
-        log: Option<&AccessLog>,
+        recorder: &Recorder,
+        health: Option<Health>,
     ) -> Attempt {
         let (pending, since) = self.take_pending(now.instant);
-        match exchange::answer(request, site, now, &pending, is_last) {
+        match exchange::answer(request, site, now, &pending, health, is_last) {
             Ok(exchange) => {
-                let status = exchange.response.status;
-                let line = log.map(|log| Line::new(self.client, log.time(), Some(request), status, since));
-                Attempt::Answered(exchange, line)
+                let entry =
+                    Entry { client: self.client, request: Some(request), response: &exchange.response };
+                let is_health = health.is_some_and(|health| health.is_asked(request));
+                let record = (!is_health).then(|| recorder.begin(&entry, since));
+                Attempt::Answered(exchange, record)
             }
             Err(job) => Attempt::Waits(job, pending, since),
         }
@@ -141,8 +145,8 @@ impl Connection {
         let length = turn.parser.length();
         turn.parser.reset();
         match attempt {
-            Attempt::Answered(Exchange { response, persistence, next }, line) => {
-                push(response, persistence, line, turn);
+            Attempt::Answered(Exchange { response, persistence, next }, record) => {
+                push(response, persistence, record, turn);
                 input.consume(length);
                 Step::Answered(next)
             }
@@ -253,18 +257,22 @@ impl Connection {
 
     /// Puts a refusal into the lent output, as the last response.
     fn refuse(&mut self, status: Status, input: &Input, turn: &mut Turn) {
-        let line = turn.log.as_ref().map(|log| {
-            let request = turn.parser.partial(input.rest());
-            Line::new(self.client, log.time(), request.as_ref(), status, turn.now.instant)
-        });
+        let request = turn.parser.partial(input.rest());
         let response = turn.site.refuse(status);
+        let entry = Entry { client: self.client, request: request.as_ref(), response: &response };
+        let record = turn.recorder.begin(&entry, turn.now.instant);
         let is_head = turn.parser.is_head_method(input.rest());
-        push(if is_head { response.without_content() } else { response }, Persistence::Close, line, turn);
+        push(
+            if is_head { response.without_content() } else { response },
+            Persistence::Close,
+            Some(record),
+            turn,
+        );
     }
 }
 
 /// Puts a response into the lent output.
-fn push(response: Response, persistence: Persistence, line: Option<Line>, turn: &mut Turn) {
+fn push(response: Response, persistence: Persistence, record: Option<Record>, turn: &mut Turn) {
     let (output, common) = (&mut *turn.output, turn.common);
     output.push_text(|text| render::head(text, response.status, common, persistence, response.lines()));
     let body = output.position();
@@ -280,7 +288,7 @@ fn push(response: Response, persistence: Persistence, line: Option<Line>, turn: 
             output.push_text(|text| text.extend_from_slice(parts.end()));
         }
     }
-    if let Some(line) = line {
-        output.push_line(body, line);
+    if let Some(record) = record {
+        output.push_record(body, record);
     }
 }

@@ -11,6 +11,7 @@ use clap::Parser as _;
 
 use super::*;
 use crate::config::Config;
+use crate::server::workers::Workers;
 use crate::site::CacheShare;
 use crate::site::resolve::Root;
 use crate::sys::socket::Socket;
@@ -29,6 +30,7 @@ struct Driver {
     now: Now,
     parser: Parser,
     output: Output,
+    recorder: Recorder,
     jobs: Vec<Arc<Job>>,
     arena: Vec<u8>,
     is_stopping: bool,
@@ -64,6 +66,7 @@ impl Driver {
             now,
             parser: Parser::new(),
             output: Output::default(),
+            recorder: Recorder::new(Arc::new(Workers::new(1).unwrap()), 0, None),
             jobs: Vec::new(),
             arena: Vec::with_capacity(64 * 1024),
             is_stopping: false,
@@ -83,8 +86,9 @@ impl Driver {
             parser: &mut self.parser,
             output: &mut self.output,
             sends_until: Instant::now() + Duration::from_secs(60),
-            log: None,
+            recorder: &mut self.recorder,
             jobs: &mut self.jobs,
+            health: None,
             is_stopping: self.is_stopping,
             may_linger: self.may_linger,
         };

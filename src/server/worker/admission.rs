@@ -112,7 +112,7 @@ impl Worker {
             match self.setup.limits.acquire(incoming.client) {
                 Ok(()) => incoming.is_admitted = true,
                 Err(Refusal::TotalLimit) => return Some(incoming),
-                Err(Refusal::PerClientLimit) => {}
+                Err(refusal @ Refusal::PerClientLimit) => self.counters().add_refused(refusal),
             }
         }
         self.insert(incoming);
@@ -129,6 +129,7 @@ impl Worker {
             Err(incoming)
         };
         if let Err(incoming) = refused {
+            self.counters().add_refused(Refusal::TotalLimit);
             self.insert(incoming);
         }
     }

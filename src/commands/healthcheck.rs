@@ -1,0 +1,120 @@
+//! `httpd healthcheck`: asks the server that the environment describes whether it is well, for a container without a
+//! shell and without curl.
+
+use std::io::{self, Read, Write};
+use std::net::{TcpStream, ToSocketAddrs};
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+use crate::config::{AdminAddress, Config};
+
+/// The time for everything.
+const TIME: Duration = Duration::from_secs(5);
+/// Bytes of an answer that are enough to know its status: `HTTP/1.1 200`.
+const ENOUGH: usize = 12;
+
+/// Asks at the admin address, or else for the health path, or else for `/`. Any answer below 500 is well.
+///
+/// # Errors
+/// No answer within five seconds, or one that is no answer of an HTTP server or says that it is not well.
+pub fn run(config: &Config) -> io::Result<bool> {
+    let deadline = Instant::now() + TIME;
+    let path = match (&config.watching.admin, &config.watching.health) {
+        (Some(_), _) => "/healthz",
+        (None, Some(path)) => path,
+        (None, None) => "/",
+    };
+    let listen = &config.listen;
+    let status = match &config.watching.admin {
+        Some(AdminAddress::Unix(socket)) => {
+            let stream = UnixStream::connect(socket)?;
+            ask(stream, path, deadline, |stream, left| {
+                stream.set_read_timeout(Some(left))?;
+                stream.set_write_timeout(Some(left))
+            })
+        }
+        Some(AdminAddress::Tcp { host, port }) => ask_tcp(host, *port, path, deadline),
+        None => ask_tcp(&listen.host, listen.port, path, deadline),
+    }?;
+    match status {
+        0..500 => Ok(true),
+        _ => Err(io::Error::other(format!("{path} answers {status}"))),
+    }
+}
+
+fn ask_tcp(host: &str, port: u16, path: &str, deadline: Instant) -> io::Result<u16> {
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    let mut result = Err(io::ErrorKind::AddrNotAvailable.into());
+    // To connect to an unspecified address is to connect to this machine.
+    for address in (bare, port).to_socket_addrs()? {
+        result = TcpStream::connect_timeout(&address, left(deadline)?);
+        if result.is_ok() {
+            break;
+        }
+    }
+    ask(result?, path, deadline, |stream, left| {
+        stream.set_read_timeout(Some(left))?;
+        stream.set_write_timeout(Some(left))
+    })
+}
+
+/// The status of the answer to a request; `limit` bounds each wait.
+fn ask<S: Read + Write>(
+    mut stream: S,
+    path: &str,
+    deadline: Instant,
+    limit: impl Fn(&S, Duration) -> io::Result<()>,
+) -> io::Result<u16> {
+    limit(&stream, left(deadline)?)?;
+    stream.write_all(
+        format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").as_bytes(),
+    )?;
+    let mut answer = Vec::new();
+    let mut buffer = [0; 512];
+    while answer.len() < ENOUGH {
+        limit(&stream, left(deadline)?)?;
+        match stream.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => answer.extend_from_slice(&buffer[..count]),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    status_of(&answer)
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "no answer of an HTTP server"))
+}
+
+/// The time that is left.
+fn left(deadline: Instant) -> io::Result<Duration> {
+    let left = deadline.saturating_duration_since(Instant::now());
+    if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(left) }
+}
+
+/// The status in the first line of an answer (RFC 9112 section 4).
+fn status_of(answer: &[u8]) -> Option<u16> {
+    let [b'H', b'T', b'T', b'P', b'/', b'1', b'.', _, b' ', code @ ..] = answer else { return None };
+    let code = std::str::from_utf8(code.get(..3)?).ok()?;
+    code.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statuses() {
+        for (answer, expected) in [
+            ("HTTP/1.1 200 OK\r\n", Some(200)),
+            ("HTTP/1.0 503", Some(503)),
+            ("HTTP/1.1 20", None),
+            ("HTTP/2 200 OK", None),
+            ("SSH-2.0-OpenSSH", None),
+            ("", None),
+        ] {
+            assert_eq!(status_of(answer.as_bytes()), expected, "{answer}");
+        }
+    }
+}
