@@ -32,6 +32,9 @@
 //!    waits there.
 //! 5. `server::access_log`: one line, after the response. A thread writes all lines of a turn (`server::log_writer`).
 //!
+//! The main thread meanwhile waits for signals, and answers at the admin address (`server::admin`) from the numbers that
+//! each worker counts for itself (`server::counters`).
+//!
 //! Before the first request, `server::privileges` gives up every right that this way does not need. SECURITY.md says
 //! what is defended against whom.
 //!
