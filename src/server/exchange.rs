@@ -44,7 +44,7 @@ pub(super) struct Exchange {
     pub(super) next: Next,
 }
 
-/// Answers a request, for which the `pending` jobs were done. `is_last` says that its connection is to end whatever the
+/// Answers a request, for which the `pending` jobs were done. With an `https_port` it is redirected there. `is_last` says that its connection is to end whatever the
 /// client wishes.
 ///
 /// # Errors
@@ -54,13 +54,18 @@ pub(super) fn answer(
     site: &mut Site,
     now: &Now,
     pending: &Pending,
+    https_port: Option<u16>,
     is_last: bool,
 ) -> Result<Exchange, Job> {
     let body = match frame(request) {
         Ok(body) => body,
         Err(status) => return Ok(refuse(request, site, status)),
     };
-    let response = match site.answer(request, now, pending) {
+    let answer = match https_port {
+        Some(port) => site.redirect_to_https(request, port, now, pending),
+        None => site.answer(request, now, pending),
+    };
+    let response = match answer {
         Answer::Ready(response) => response,
         Answer::Wait(job) => return Err(job),
     };

@@ -5,6 +5,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 
 use super::logging::Log;
+use super::tls::Requests;
 use super::worker::{Setup, Worker};
 use super::workers::Workers;
 use super::{Context, Error};
@@ -58,7 +59,12 @@ impl WorkerThreads {
     }
 
     /// Handles signals until every worker has finished. The first worker that fails ends the server.
-    pub(super) fn wait(mut self, mut signals: Signals, log: &Log) -> io::Result<()> {
+    pub(super) fn wait(
+        mut self,
+        mut signals: Signals,
+        log: &Log,
+        renewal: Option<&Requests>,
+    ) -> io::Result<()> {
         let epoll = Epoll::new()?;
         epoll.add(&signals, SIGNALS, Interest::Readable)?;
         epoll.add(&*self.finished, FINISHED, Interest::Readable)?;
@@ -67,7 +73,7 @@ impl WorkerThreads {
             epoll.wait(&mut events, -1)?;
             for token in events.tokens() {
                 match token {
-                    SIGNALS => self.handle_signals(&mut signals, log),
+                    SIGNALS => self.handle_signals(&mut signals, log, renewal),
                     _ => self.take_results()?,
                 }
             }
@@ -76,10 +82,15 @@ impl WorkerThreads {
         Ok(())
     }
 
-    fn handle_signals(&self, signals: &mut Signals, log: &Log) {
+    fn handle_signals(&self, signals: &mut Signals, log: &Log, renewal: Option<&Requests>) {
         while let Some(signal) = signals.take() {
             match signal {
-                Signal::Reopen => log.reopen(),
+                Signal::Reopen => {
+                    log.reopen();
+                    if let Some(renewal) = renewal {
+                        renewal.look();
+                    }
+                }
                 Signal::Stop if self.workers.is_stopping() => {
                     log::warn!("stopped at once by a second signal");
                     log.writer().finish();

@@ -21,6 +21,7 @@ mod output;
 mod privileges;
 mod progress;
 mod timers;
+mod tls;
 mod transport;
 mod worker;
 mod workers;
@@ -30,7 +31,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::config::{Config, Files};
+use crate::config::{self, Config, Files, Listen};
 use crate::http::media_type::Types;
 use crate::site::CacheShare;
 use crate::site::resolve::Root;
@@ -46,7 +47,8 @@ use log_writer::LogWriter;
 use logging::Log;
 pub use logging::report;
 use main_thread::WorkerThreads;
-use worker::Setup;
+use tls::{PairFiles, Renewal};
+use worker::{Entrance, Setup, Speech};
 use workers::Workers;
 
 /// Why the server could not start or go on: what failed, and what the system says of it.
@@ -99,7 +101,8 @@ pub fn run(config: &Config) -> Result<(), Error> {
 /// The order of the steps matters:
 ///
 /// 1. Take the socket that a supervisor passes on (above), before anything is opened. Then open the log.
-/// 2. Bind the address as the user that started us: low ports need root. Then become the other user.
+/// 2. Read the certificate and its key, and bind the addresses, as the user that started us: keys and low ports are
+///    root's. Then become the other user.
 /// 3. Open the root, and read the media types, with the rights of that user.
 /// 4. Block signals: all threads inherit that, and the main thread reads them.
 /// 5. Listen last, after everything that can fail: with `--reuse-port` we take the other server's clients from
@@ -107,7 +110,10 @@ pub fn run(config: &Config) -> Result<(), Error> {
 /// 6. Lock in: all threads inherit that too, and it leaves no right to listen.
 /// 7. Start the threads. From then on the main thread waits for signals, and for the workers to finish.
 fn serve(config: &Config, inherited: Option<Listener>, log: &Log) -> Result<(), Error> {
+    let renewal = begin_tls(&config.tls)?;
     let listener = inherited.map_or_else(|| address::bind(&config.listen), Ok)?;
+    let redirected = config.tls.http_redirect.map(|port| Listen { port, ..config.listen.clone() });
+    let redirecting = redirected.as_ref().map(address::bind).transpose()?;
     change_user(config.privileges.user.as_deref())?;
     let root = Root::new(&config.files.document_root)
         .context(|| format!("cannot serve {}", config.files.document_root.display()))?;
@@ -115,13 +121,33 @@ fn serve(config: &Config, inherited: Option<Listener>, log: &Log) -> Result<(), 
     let descriptors = Descriptors::share_out();
     let signals = Signals::new().context(|| "cannot wait for signals".into())?;
     let address = address::listen(&listener, &config.listen)?;
+    let from = redirecting.as_ref().zip(redirected.as_ref());
+    let from = from.map(|(listener, listen)| address::listen(listener, listen)).transpose()?;
     if !config.privileges.no_sandbox {
         privileges::lockdown::lock_in(&config.files.document_root, root.path());
     }
     log.writer().start().context(|| "cannot start a thread for the log".into())?;
-    let threads = start_workers(config, listener, &root, shared, &descriptors, log.writer())?;
-    announce(address, &root, config.limits.workers, log);
-    threads.wait(signals, log).context(|| "cannot wait for events".into())
+    let (scheme, speech) = match &renewal {
+        Some(renewal) => ("https", Speech::Https(renewal.tls())),
+        None => ("http", Speech::Http),
+    };
+    let mut entrances = vec![Entrance { listener: Arc::new(listener), speech }];
+    entrances.extend(
+        redirecting.map(|listener| Entrance { listener: Arc::new(listener), speech: Speech::Redirects }),
+    );
+    let places = Places { entrances, https_port: address.port() };
+    let threads = start_workers(config, places, &root, shared, &descriptors, log.writer())?;
+    let renewal = renewal.map(Renewal::start).transpose();
+    let renewal = renewal.context(|| "cannot start a thread for the certificate".into())?;
+    announce(scheme, address, from, &root, config.limits.workers, log);
+    threads.wait(signals, log, renewal.as_ref()).context(|| "cannot wait for events".into())
+}
+
+/// Reads the certificate and its key, if there is to be TLS.
+fn begin_tls(flags: &config::Tls) -> Result<Option<Renewal>, Error> {
+    let files = PairFiles::of(flags).context(|| "cannot speak TLS".into())?;
+    let renewal = files.map(Renewal::begin).transpose();
+    renewal.map_err(io::Error::other).context(|| "cannot speak TLS".into())
 }
 
 fn change_user(user: Option<&str>) -> Result<(), Error> {
@@ -141,9 +167,15 @@ fn read_rules(files: &Files, root: &Root) -> Result<Option<SharedRules>, Error> 
     rules.transpose().context(|| "cannot read the rules".into())
 }
 
+/// Where clients connect.
+struct Places {
+    entrances: Vec<Entrance>,
+    https_port: u16,
+}
+
 fn start_workers(
     config: &Config,
-    listener: Listener,
+    places: Places,
     root: &Root,
     shared: Shared,
     descriptors: &Descriptors,
@@ -153,7 +185,6 @@ fn start_workers(
     let cache_bytes = usize::try_from(u64::from(config.files.cache_size) << 20).unwrap_or(usize::MAX);
     let limits = Arc::new(descriptors.connection_limits(&config.limits));
     let workers = Arc::new(Workers::new(count).context(|| "cannot make the workers".into())?);
-    let listener = Arc::new(listener);
     let blocking = Blocking::default();
     let shared = Arc::new(shared);
     let mut threads =
@@ -162,7 +193,8 @@ fn start_workers(
         threads.start(Setup {
             index,
             workers: Arc::clone(&workers),
-            listener: Some(Arc::clone(&listener)),
+            entrances: places.entrances.clone(),
+            https_port: places.https_port,
             limits: Arc::clone(&limits),
             root: root.clone(),
             files: config.files.clone(),
@@ -179,11 +211,19 @@ fn start_workers(
 }
 
 /// The one line that says where the server is.
-fn announce(address: SocketAddr, root: &Root, workers: u16, log: &Log) {
+fn announce(
+    scheme: &str,
+    address: SocketAddr,
+    redirected: Option<SocketAddr>,
+    root: &Root,
+    workers: u16,
+    log: &Log,
+) {
     let noun = if workers == 1 { "worker" } else { "workers" };
     let version = env!("CARGO_PKG_VERSION");
     let root = root.path().display();
+    let redirected = redirected.map(|address| format!(", redirecting http://{address}")).unwrap_or_default();
     log.announce(&format!(
-        "httpd {version} listening on http://{address}, serving {root} with {workers} {noun}"
+        "httpd {version} listening on {scheme}://{address}, serving {root} with {workers} {noun}{redirected}"
     ));
 }

@@ -167,7 +167,22 @@ impl Output {
     ///
     /// # Errors
     /// The connection's; `UnexpectedEof` when a file has become shorter than what was promised.
-    pub(super) fn send(&mut self, transport: &Transport, ends: bool, until: Instant) -> io::Result<Sent> {
+    pub(super) fn send(&mut self, transport: &mut Transport, ends: bool, until: Instant) -> io::Result<Sent> {
+        let sent = self.send_pieces(transport, ends, until)?;
+        let is_all = sent == Sent::All;
+        if !transport.flush(ends && is_all)? && is_all {
+            return Ok(Sent::Part);
+        }
+        if is_all {
+            self.text.clear();
+            self.text.shrink_to(KEPT_ROOM);
+            self.text_sent = 0;
+            (self.pinned, self.has_file) = (0, false);
+        }
+        Ok(sent)
+    }
+
+    fn send_pieces(&mut self, transport: &mut Transport, ends: bool, until: Instant) -> io::Result<Sent> {
         let begun = self.sent;
         while let Some(front) = self.pieces.front() {
             let result = match front {
@@ -200,10 +215,6 @@ impl Output {
                 Err(error) => return Err(error),
             }
         }
-        self.text.clear();
-        self.text.shrink_to(KEPT_ROOM);
-        self.text_sent = 0;
-        (self.pinned, self.has_file) = (0, false);
         Ok(Sent::All)
     }
 
@@ -232,7 +243,7 @@ impl Output {
     }
 
     /// Sends the pieces in memory at the front, in one call.
-    fn send_memory(&self, transport: &Transport, ends: bool) -> io::Result<usize> {
+    fn send_memory(&self, transport: &mut Transport, ends: bool) -> io::Result<usize> {
         let mut slices = [IoSlice::new(&[]); MAX_SLICES];
         let mut count = 0;
         let mut position = self.text_sent;

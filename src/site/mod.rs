@@ -12,6 +12,7 @@ mod error_page;
 mod folder;
 mod found;
 mod freshness;
+mod https;
 mod listing;
 mod load;
 mod names;
@@ -112,6 +113,11 @@ impl Site {
     /// The response to a request that is refused unseen.
     pub(crate) fn refuse(&self, status: Status) -> Response {
         Response::whole(status, self.errors.page(status))
+    }
+
+    /// The response to a request in plain text where TLS is spoken.
+    pub(crate) fn refuse_plain_text(&self) -> Response {
+        Response::whole(Status::BadRequest, Rc::new(error_page::render_plain_text_refusal()))
     }
 
     /// The methods that any path allows (RFC 9110 section 9.3.7).

@@ -80,7 +80,8 @@ impl Connection {
         }
         let (pending, since) = self.take_pending(turn.now.instant);
         let Ok(Some(request)) = turn.parser.advance(input.rest()) else { return Step::Incomplete };
-        let exchange = exchange::answer(&request, turn.site, &turn.now, &pending, is_last);
+        let https_port = self.is_redirected.then_some(turn.https_port);
+        let exchange = exchange::answer(&request, turn.site, &turn.now, &pending, https_port, is_last);
         let Exchange { response, persistence, next } = match exchange {
             Ok(exchange) => exchange,
             Err(job) => {
@@ -189,6 +190,20 @@ impl Connection {
         // A client that is still sending would get a reset instead of the response.
         let next = if is_whole || !turn.may_linger { Next::Close } else { Next::Linger };
         self.send(next, input, turn)
+    }
+
+    /// Tells a client that it speaks HTTP without TLS where TLS is spoken. Returns whether there is more to do now.
+    pub(super) fn refuse_plain_text(&mut self, input: &mut Input, turn: &mut Turn) -> bool {
+        let _ = turn.parser.advance(input.rest());
+        let is_head = turn.parser.is_head_method(input.rest());
+        let line = turn.log.as_ref().map(|log| {
+            let request = turn.parser.partial(input.rest());
+            Line::new(self.client, log.time(), request.as_ref(), Status::BadRequest, turn.now.instant)
+        });
+        let response = turn.site.refuse_plain_text();
+        push(if is_head { response.without_content() } else { response }, Persistence::Close, line, turn);
+        input.consume(input.rest().len());
+        self.send(Next::Linger, input, turn)
     }
 
     /// Tells a client that its request takes too long, and no more.

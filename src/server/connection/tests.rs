@@ -50,9 +50,10 @@ impl Driver {
         let config = Config::parse_from(["httpd", "--stall-timeout", "8", "--min-rate", "0"]);
         let now = Now::first();
         let incoming = Incoming {
-            transport: Transport::Plain(socket),
+            transport: Transport::plain(socket),
             client: IpAddr::V4(Ipv4Addr::LOCALHOST),
             is_admitted,
+            is_redirected: false,
             sent: 0,
             asked: 0,
         };
@@ -85,6 +86,7 @@ impl Driver {
             sends_until: Instant::now() + Duration::from_secs(60),
             log: None,
             jobs: &mut self.jobs,
+            https_port: 443,
             is_stopping: self.is_stopping,
             may_linger: self.may_linger,
         };
@@ -101,7 +103,7 @@ impl Driver {
     fn receive(&mut self) {
         self.now = self.now.next_at(self.now.instant);
         self.arena.clear();
-        let event = match self.connection.transport().receive(&mut self.arena, 16 * 1024) {
+        let event = match self.connection.receive(&mut self.arena) {
             Ok(0) => Event::End,
             Ok(count) => Event::Received(0..count),
             Err(error) => Event::Broken(error.kind()),
