@@ -246,6 +246,9 @@ impl Connection {
 
     /// Appends what has arrived to the arena, in the reading half of a turn: see [`Transport::receive`].
     pub(super) fn receive(&mut self, arena: &mut Vec<u8>) -> io::Result<usize> {
+        if !self.is_admitted && self.transport.is_handshaking() {
+            return Err(io::ErrorKind::WouldBlock.into()); // it is turned away unheard
+        }
         self.transport.receive(arena)
     }
 

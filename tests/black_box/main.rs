@@ -6,6 +6,7 @@
 
 // The harness: what every feature below is written with.
 mod calendar;
+mod certificate;
 mod client;
 mod feeding;
 mod patience;
@@ -22,6 +23,11 @@ mod signals;
 mod startup;
 mod upgrade;
 mod workers;
+
+// Encryption.
+mod http_redirect;
+mod tls;
+mod tls_renewal;
 
 // From a target to a file, and never to any other file.
 mod charset;

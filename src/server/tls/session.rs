@@ -17,8 +17,6 @@ pub(in crate::server) const MAX_HELD: usize = 20 * 1024;
 pub(in crate::server) const RECORD: usize = 16 * 1024;
 /// Bytes that encryption adds to a record at most, with what may have to be sent before it.
 const OVERHEAD: usize = 256;
-/// Attempts to get the alert of a session that has failed.
-const ALERTS: usize = 4;
 
 /// Why a session cannot go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,6 +125,7 @@ impl Session {
             return result;
         }
         if incoming.len() == MAX_HELD {
+            self.stage = Stage::Finished;
             return Err(Failure::Protocol);
         }
         self.incoming = incoming;
@@ -167,16 +166,18 @@ impl Session {
         }
     }
 
-    /// Makes the alert by which the client is told what is wrong.
+    /// Takes what the failed session has left to say, up to the alert that tells the client what is wrong. The library
+    /// must not be asked again after that alert: it would read on, and fail a second time.
     fn take_alert(&mut self, incoming: &mut [u8]) {
         self.stage = Stage::Finished;
-        for _ in 0..ALERTS {
+        loop {
+            let start = self.outgoing.len();
             match self.connection.process_tls_records(incoming).state {
-                Ok(ConnectionState::EncodeTlsData(data)) => {
-                    encode(data, &mut self.outgoing);
-                }
-                Ok(ConnectionState::TransmitTlsData(transmission)) => transmission.done(),
+                Ok(ConnectionState::EncodeTlsData(data)) => encode(data, &mut self.outgoing),
                 _ => return,
+            };
+            if self.outgoing.len() == start || is_alert(&self.outgoing[start..]) {
+                return;
             }
         }
     }
@@ -205,6 +206,9 @@ impl Session {
         length: usize,
         write: impl FnOnce(&mut WriteTraffic<ServerConnectionData>, &mut [u8]) -> Result<usize, EncryptError>,
     ) -> io::Result<()> {
+        if self.stage != Stage::Established {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
         let start = self.outgoing.len();
         let status = self.connection.process_tls_records(&mut self.incoming);
         let Ok(ConnectionState::WriteTraffic(mut traffic)) = status.state else {
@@ -227,6 +231,12 @@ impl Session {
         if self.sent == self.outgoing.len() {
             (self.outgoing, self.sent) = (Vec::new(), 0);
         }
+    }
+
+    /// Bytes of memory for records.
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.incoming.capacity() + self.outgoing.capacity()
     }
 
     /// The bytes that have come in plain text, after a [`Failure::PlainText`].
@@ -258,6 +268,17 @@ fn encode(mut data: EncodeTlsData<ServerConnectionData>, outgoing: &mut Vec<u8>)
                 return false;
             }
         }
+    }
+}
+
+/// Whether a record is an alert, by its type, or by its length where that is encrypted: level, description, type and tag
+/// (RFC 8446 sections 5.2 and 6). No message of a handshake is as short.
+fn is_alert(record: &[u8]) -> bool {
+    const HEADER: usize = 5;
+    match record {
+        [21, ..] => true,
+        [23, ..] => record.len() <= HEADER + 2 + 1 + 16,
+        _ => false,
     }
 }
 
