@@ -4,6 +4,11 @@
 //! anywhere, spelled in another case, joined to one line, the answer is the same. The properties of
 //! well-formed input, beside a naive twin, are in `tests/properties.rs`.
 
+#![allow(unreachable_pub, reason = "a crate of its own here, a module of the tests there")]
+
+#[path = "listing.rs"]
+mod listing;
+
 use otuserver::http::charset::Characters;
 use otuserver::http::date;
 use otuserver::http::encoding::{self, Coding};
@@ -16,9 +21,12 @@ use otuserver::http::target::{self, Target};
 use otuserver::http::validators::{self, EntityTag, Validators};
 use otuserver::http1::framing::{Body, FramingError, Skipped, Skipper};
 use otuserver::http1::parser::{ParseError, Parser};
+use otuserver::rules::headers::{self, Headers};
+use otuserver::rules::redirects::{Asked, Redirects};
+use otuserver::rules::{MAX_EXPANDED, Reading};
 
 /// A file whose type is text.
-pub(crate) fn charset(bytes: &[u8]) {
+pub fn charset(bytes: &[u8]) {
     let length = bytes.len() as u64;
     let whole = Characters::of(bytes, length);
     let is_utf8 = std::str::from_utf8(bytes).is_ok() && !bytes.contains(&0);
@@ -33,7 +41,7 @@ pub(crate) fn charset(bytes: &[u8]) {
 }
 
 /// The bytes of a connection: a head and the bytes after it.
-pub(crate) fn head(bytes: &[u8]) {
+pub fn head(bytes: &[u8]) {
     let whole = seen(bytes, std::iter::once(bytes.len()));
     assert_eq!(seen(bytes, 0..=bytes.len()), whole, "cut at every byte");
     let Ok(Some(Seen { length, method, target, minor, .. })) = whole else { return };
@@ -55,7 +63,7 @@ pub(crate) fn head(bytes: &[u8]) {
 }
 
 /// A request target.
-pub(crate) fn target(bytes: &[u8]) {
+pub fn target(bytes: &[u8]) {
     let _ = Target::parse(bytes);
     // A target that the parser takes must lead to a clean path, or to a refusal.
     let head = [b"GET ", bytes, b" HTTP/1.1\r\nHost: a\r\n\r\n"].concat();
@@ -85,7 +93,7 @@ pub(crate) fn target(bytes: &[u8]) {
 }
 
 /// The value of Host, which may also be the authority of a target.
-pub(crate) fn host(bytes: &[u8]) {
+pub fn host(bytes: &[u8]) {
     if !field::is_value(bytes) {
         return;
     }
@@ -109,7 +117,7 @@ pub(crate) fn host(bytes: &[u8]) {
 }
 
 /// A chunked body and the bytes after it.
-pub(crate) fn body(bytes: &[u8]) {
+pub fn body(bytes: &[u8]) {
     let skipper = |allowance| Skipper::new(Body::Chunked, allowance).expect("no length is known beforehand");
     let whole = skipped(skipper(u64::MAX), std::iter::once(bytes));
     assert_eq!(skipped(skipper(u64::MAX), bytes.chunks(1)), whole, "cut at every byte");
@@ -121,7 +129,7 @@ pub(crate) fn body(bytes: &[u8]) {
 }
 
 /// The value of Range (and, after a line end, further fields).
-pub(crate) fn range(bytes: &[u8]) {
+pub fn range(bytes: &[u8]) {
     for method in ["GET", "HEAD"] {
         let head = [method.as_bytes(), b" / HTTP/1.1\r\nHost: a\r\nRange: ", bytes, b"\r\n\r\n"].concat();
         with_request(&head, |request| {
@@ -152,7 +160,7 @@ pub(crate) fn range(bytes: &[u8]) {
 }
 
 /// The lines of Accept-Encoding.
-pub(crate) fn accept_encoding(bytes: &[u8]) {
+pub fn accept_encoding(bytes: &[u8]) {
     let lines: Vec<_> = bytes.split(|&byte| byte == b'\n').map(field::trim).collect();
     if !lines.iter().all(|line| field::is_value(line)) {
         return;
@@ -185,7 +193,7 @@ pub(crate) fn accept_encoding(bytes: &[u8]) {
 }
 
 /// A date.
-pub(crate) fn date(bytes: &[u8]) {
+pub fn date(bytes: &[u8]) {
     let Some(seconds) = date::parse(bytes) else { return };
     // The form that is sent begins with 1970; a leap second may lie one beyond its last.
     if let Ok(seconds @ ..=253_402_300_799) = u64::try_from(seconds) {
@@ -196,7 +204,7 @@ pub(crate) fn date(bytes: &[u8]) {
 }
 
 /// Lines of fields, as the ones that make a request conditional.
-pub(crate) fn conditional(bytes: &[u8]) {
+pub fn conditional(bytes: &[u8]) {
     for tag in validators::list(bytes) {
         let text = [if tag.weak { &b"W/\""[..] } else { b"\"" }, tag.opaque, b"\""].concat();
         assert_eq!(EntityTag::parse(&text), Some(tag));
@@ -221,6 +229,184 @@ pub(crate) fn conditional(bytes: &[u8]) {
         assert!(has(Name::Range) || selections.iter().all(|selection| *selection == Selection::Whole));
         assert!(has(Name::IfRange) || selections.iter().all(|selection| *selection == selections[0]));
     });
+}
+
+/// A request target in the first line, and `_redirects` in the others.
+pub fn redirects(bytes: &[u8]) {
+    let (first, file) = split_line(bytes);
+    let Ok(target) = Target::parse(first).or_else(|_| Target::parse(b"/")) else { return };
+    for reading in [Reading::Netlify, Reading::Cloudflare] {
+        let (redirects, findings) = Redirects::parse(file, reading);
+        assert!(
+            findings.is_sorted_by_key(|finding| finding.line)
+                && findings.iter().all(|finding| finding.line > 0)
+        );
+        assert!(
+            redirects.rules().iter().all(|rule| findings.iter().all(|finding| finding.line != rule.line()))
+        );
+        let asked = Asked { path: target.path.as_bytes(), query: target.query, host: Some(b"example.com") };
+        for rule in redirects.rules() {
+            for example in rule.examples() {
+                assert!(rule.matches_path(example.asked().path), "{:?}", example.asked());
+                if let Some(found) = rule.matches(&example.asked()) {
+                    assert_is_location(&found.to, file);
+                }
+            }
+        }
+        for forced in [false, true] {
+            for found in redirects.matches(asked, forced) {
+                assert_is_location(&found.to, file);
+                let rule = redirects.rules().iter().find(|rule| rule.line() == found.line).expect("its rule");
+                assert_eq!((rule.is_forced(), rule.matches(&asked)), (forced, Some(found)));
+            }
+        }
+        // None is left out.
+        let of_rules = redirects.rules().iter().filter(|rule| rule.matches(&asked).is_some()).count();
+        assert_eq!(redirects.matches(asked, false).chain(redirects.matches(asked, true)).count(), of_rules);
+    }
+}
+
+/// A destination is what `Location` may hold, and names no host that the file does not.
+fn assert_is_location(to: &[u8], file: &[u8]) {
+    let text = String::from_utf8_lossy(to);
+    assert!(to.len() <= MAX_EXPANDED && to.iter().all(u8::is_ascii_graphic), "{text}");
+    assert!(!to.iter().any(|byte| b"\"<>\\^`{|}".contains(byte)), "{text}");
+    if to.starts_with(b"/") {
+        assert!(!to.starts_with(b"//"), "{text}");
+    } else {
+        let authority = text.split(['/', '?', '#']).nth(2).expect("an authority");
+        let origin = &text[..text.find("://").expect("a scheme") + 3 + authority.len()];
+        assert!(!authority.is_empty() && String::from_utf8_lossy(file).contains(origin), "{text}");
+    }
+}
+
+/// A request target in the first line, and `_headers` in the others.
+pub fn headers(bytes: &[u8]) {
+    let (first, file) = split_line(bytes);
+    let target = Target::parse(first);
+    let path = target.as_ref().map_or(&b""[..], |target| target.path.as_bytes());
+    for reading in [Reading::Netlify, Reading::Cloudflare] {
+        let (headers, findings) = Headers::parse(file, reading);
+        assert!(findings.is_sorted_by_key(|finding| finding.line));
+        let changes = headers.changes(path);
+        for (index, change) in changes.iter().enumerate() {
+            let is_name = !change.name.is_empty() && change.name.bytes().all(field::is_token_byte);
+            assert!(is_name && !headers::is_reserved(&change.name), "{}", change.name);
+            let is_same = |other: &headers::Change| other.name.eq_ignore_ascii_case(&change.name);
+            assert!(!changes[..index].iter().any(is_same), "{} comes twice", change.name);
+            for value in &change.values {
+                assert!(!value.is_empty() && field::is_value(value) && !value.contains(&b'\t'), "{value:?}");
+                assert_eq!(field::trim(value), value.as_slice());
+            }
+        }
+        assert!(headers.matching(path).count() <= headers.blocks().len());
+    }
+}
+
+/// A pattern in the first line, and a path in the second: Cloudflare's patterns beside a matcher that tries everything.
+pub fn pattern(bytes: &[u8]) {
+    let (from, rest) = split_line(bytes);
+    let (path, _) = split_line(rest);
+    let is_plain = |text: &[u8]| text.iter().all(|byte| byte.is_ascii_lowercase() || b"-/:*".contains(byte));
+    let is_path =
+        !path.starts_with(b"/") && !path.contains(&b':') && !path.windows(2).any(|pair| pair == b"//");
+    if !is_plain(from) || !is_plain(path) || !is_path || from.len() > 40 || path.len() > 20 {
+        return;
+    }
+    let Some((pieces, names)) = naive_pieces(from) else { return };
+    let fields: Vec<_> = names.iter().map(|name| format!(":{name}")).collect();
+    let line = format!("{} /x?{} 301", String::from_utf8_lossy(from), fields.join("&"));
+    let (redirects, _) = Redirects::parse(line.as_bytes(), Reading::Cloudflare);
+    let [rule] = redirects.rules() else { return };
+    let asked = Asked { path, query: None, host: None };
+    let found = rule.matches(&asked).map(|found| String::from_utf8_lossy(&found.to).into_owned());
+    let mut values = vec![String::new(); pieces.len()];
+    let matches = naive_match(&pieces, path, &mut values);
+    let values: Vec<_> =
+        pieces.iter().zip(values).filter(|(piece, _)| !matches!(piece, Piece::Text(_))).collect();
+    let values: Vec<_> = values.into_iter().map(|(_, value)| value.replace('*', "%2A")).collect();
+    let expected = matches.then(|| format!("/x?{}", values.join("&")));
+    assert_eq!(found, expected, "{line} of {}", String::from_utf8_lossy(path));
+}
+
+enum Piece {
+    Text(Vec<u8>),
+    Name,
+    Star,
+}
+
+/// The pieces of a pattern without its leading slash and with single ones, and the names in it.
+fn naive_pieces(from: &[u8]) -> Option<(Vec<Piece>, Vec<String>)> {
+    let mut rest = String::from_utf8(from.strip_prefix(b"/")?.to_vec()).ok()?;
+    while rest.contains("//") {
+        rest = rest.replace("//", "/");
+    }
+    let rest = rest.trim_start_matches('/').as_bytes();
+    let (mut pieces, mut names, mut index) = (Vec::new(), Vec::new(), 0);
+    while index < rest.len() {
+        let letters = rest[index + 1..].iter().take_while(|byte| byte.is_ascii_lowercase()).count();
+        match rest[index] {
+            b'*' => {
+                pieces.push(Piece::Star);
+                names.push("splat".into());
+            }
+            b':' if letters > 0 => {
+                pieces.push(Piece::Name);
+                names.push(String::from_utf8_lossy(&rest[index + 1..index + 1 + letters]).into_owned());
+                index += letters;
+            }
+            byte => pieces.push(Piece::Text(vec![byte])),
+        }
+        index += 1;
+    }
+    // A name that begins another one would be taken for it in the destination.
+    let is_apart = names.iter().enumerate().all(|(index, name)| {
+        names.iter().enumerate().all(|(other, longer)| other == index || !longer.starts_with(name.as_str()))
+    });
+    is_apart.then_some((pieces, names))
+}
+
+/// Tries everything, the longest first.
+fn naive_match(pieces: &[Piece], path: &[u8], values: &mut [String]) -> bool {
+    let Some((first, pieces)) = pieces.split_first() else { return path.is_empty() };
+    if let Piece::Text(text) = first {
+        return path
+            .strip_prefix(text.as_slice())
+            .is_some_and(|rest| naive_match(pieces, rest, &mut values[1..]));
+    }
+    let segment = path.iter().position(|&byte| byte == b'/').unwrap_or(path.len());
+    let lengths = if matches!(first, Piece::Star) { 0..=path.len() } else { 1..=segment };
+    lengths.rev().any(|length| {
+        values[0] = String::from_utf8_lossy(&path[..length]).into_owned();
+        naive_match(pieces, &path[length..], &mut values[1..])
+    })
+}
+
+/// The first line, and the others.
+fn split_line(bytes: &[u8]) -> (&[u8], &[u8]) {
+    match bytes.iter().position(|&byte| byte == b'\n') {
+        Some(end) => (&bytes[..end], &bytes[end + 1..]),
+        None => (bytes, b""),
+    }
+}
+
+/// The path of a folder in its first line, and the names in it, a line each; a slash ends the name of a folder.
+/// (A name may hold a line end: 0xFE stands for one, which no UTF-8 has.)
+pub fn listing(bytes: &[u8]) {
+    let is_name =
+        |name: &&[u8]| !matches!(*name, b"" | b"." | b"..") && !name.contains(&0) && !name.contains(&b'/');
+    let mut lines = bytes
+        .split(|&byte| byte == b'\n')
+        .map(|line| line.iter().map(|&byte| if byte == 0xfe { b'\n' } else { byte }).collect::<Vec<u8>>());
+    let mut path = Vec::new();
+    let first = lines.next().unwrap_or_default();
+    for segment in first.split(|&byte| byte == b'/').filter(is_name) {
+        path.extend_from_slice(segment);
+        path.push(b'/');
+    }
+    let names: Vec<Vec<u8>> =
+        lines.filter(|line| is_name(&line.strip_suffix(b"/").unwrap_or(line))).collect();
+    listing::check(&path, &names);
 }
 
 fn validators(last_modified: u64) -> Validators<'static> {

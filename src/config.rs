@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::builder::Resettable;
 use clap::builder::styling::{AnsiColor, Styles};
-use clap::{Args, CommandFactory, FromArgMatches, Parser, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::rules::Reading;
 
@@ -24,26 +24,30 @@ const STYLES: Styles = Styles::styled()
 /// flight are finished; SIGHUP and SIGUSR1 reopen the log file and read the certificate again.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "httpd", version, styles = STYLES, max_term_width = 100)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Config {
-    /// Where clients connect.
+    /// The work other than serving.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// Address that clients connect to.
     #[command(flatten)]
     pub listen: Listen,
-    /// How connections are encrypted.
+    /// Encryption of connections.
     #[command(flatten)]
     pub tls: Tls,
-    /// Which files are served, and how.
+    /// Files that are served, and the ways to serve them.
     #[command(flatten)]
     pub files: Files,
-    /// How many threads and connections there are.
+    /// Numbers of threads and connections.
     #[command(flatten)]
     pub limits: Limits,
-    /// How long things may take.
+    /// Limits of time and rate.
     #[command(flatten)]
     pub timeouts: Timeouts,
-    /// Where the log goes.
+    /// Target of the log.
     #[command(flatten)]
     pub log: Log,
-    /// Which rights the process keeps.
+    /// Rights that the process keeps.
     #[command(flatten)]
     pub privileges: Privileges,
     /// Environment variables that were passed over, as `NAME=value`.
@@ -59,26 +63,66 @@ impl Config {
     /// # Errors
     /// A usage error, or the request for help or the version.
     pub fn read() -> Result<Config, clap::Error> {
-        let mut command = Config::command();
         let mut passed_over = Vec::new();
-        for argument in Config::command().get_arguments() {
-            let Some(name) = argument.get_env() else { continue };
-            let Some(value) = std::env::var_os(name) else { continue };
-            let is_service = is_service_address(&value);
-            if is_service {
-                passed_over.push(format!("{}={}", name.display(), value.display()));
-            }
-            if is_service || value.is_empty() {
-                command = command.mut_arg(argument.get_id(), |argument| argument.env(Resettable::Reset));
-            }
-        }
+        let mut command = without_unset_variables(Config::command(), &mut passed_over);
         let matches = command.try_get_matches_from_mut(std::env::args_os())?;
         let config = Config::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
         Ok(Config { passed_over, ..config })
     }
 }
 
-/// Where clients connect.
+/// The command and those within it, without the environment variables that do not count.
+fn without_unset_variables(mut command: clap::Command, passed_over: &mut Vec<String>) -> clap::Command {
+    for argument in command.clone().get_arguments() {
+        let Some(name) = argument.get_env() else { continue };
+        let Some(value) = std::env::var_os(name) else { continue };
+        let is_service = is_service_address(&value);
+        if is_service {
+            passed_over.push(format!("{}={}", name.display(), value.display()));
+        }
+        if is_service || value.is_empty() {
+            command = command.mut_arg(argument.get_id(), |argument| argument.env(Resettable::Reset));
+        }
+    }
+    command.mut_subcommands(|command| without_unset_variables(command, &mut Vec::new()))
+}
+
+/// The work other than serving.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Read _headers, _redirects and the names of a folder, and say what is wrong with them; serve nothing
+    ///
+    /// One line a finding. The exit code is 1 if any is an error: a line that is skipped, a redirect that goes in a
+    /// circle, a destination that is missing.
+    Check(Check),
+}
+
+/// What is checked, and how that is said.
+#[derive(Args, Clone, Debug)]
+pub struct Check {
+    /// Folder that is to be served
+    #[arg(short = 'r', long, env = "HTTPD_DOCUMENT_ROOT", value_name = "FOLDER", default_value = ".")]
+    pub document_root: PathBuf,
+
+    /// Whose meaning _headers and _redirects have, or off to look at the names alone
+    #[arg(long, env = "HTTPD_RULES", value_name = "HOST", default_value = "netlify")]
+    pub rules: RuleFiles,
+
+    /// The form of the findings
+    #[arg(long, value_name = "FORM", default_value = "text")]
+    pub format: Format,
+}
+
+/// The form of findings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A line a finding
+    Text,
+    /// An array of objects
+    Json,
+}
+
+/// Address that clients connect to.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Listening")]
 pub struct Listen {
@@ -100,7 +144,7 @@ pub struct Listen {
     pub reuse_port: bool,
 }
 
-/// How connections are encrypted.
+/// Encryption of connections.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "TLS")]
 pub struct Tls {
@@ -117,7 +161,7 @@ pub struct Tls {
     pub http_redirect: Option<u16>,
 }
 
-/// Which files are served, and how.
+/// Files that are served, and the ways to serve them.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Files")]
 pub struct Files {
@@ -134,6 +178,19 @@ pub struct Files {
     #[arg(long, env = "HTTPD_NO_PRECOMPRESSED", value_parser = clap::builder::FalseyValueParser::new())]
     pub no_precompressed: bool,
 
+    /// A field of every response; it may be given several times
+    #[arg(long, env = "HTTPD_HEADER", value_name = "NAME: VALUE", value_delimiter = '\n', value_parser = header)]
+    pub header: Vec<Header>,
+
+    /// Let scripts of any origin read the responses, or those of the origins in this list [default value: *]
+    #[arg(long, env = "HTTPD_CORS", value_name = "ORIGIN,...", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "*", value_parser = cors)]
+    pub cors: Option<Cors>,
+
+    /// Cache files whose path matches this glob for a year; it may be given several times
+    #[arg(long, env = "HTTPD_IMMUTABLE", value_name = "GLOB", value_delimiter = '\n')]
+    pub immutable: Vec<String>,
+
     /// Names that answer for a folder, tried in this order
     #[arg(
         long,
@@ -144,6 +201,10 @@ pub struct Files {
     )]
     #[arg(value_parser = file_name)]
     pub index: Vec<String>,
+
+    /// Answer navigations to missing paths with this file of the folder, as single-page applications need it
+    #[arg(long, env = "HTTPD_FALLBACK", value_name = "FILE", value_parser = path_beneath)]
+    pub fallback: Option<String>,
 
     /// Answer /about with about.html, and redirect /about.html to it
     #[arg(long, env = "HTTPD_CLEAN_URLS", value_parser = clap::builder::FalseyValueParser::new())]
@@ -171,7 +232,7 @@ pub struct Files {
     pub cache_size: u32,
 }
 
-/// Whether the files of rules are obeyed, and what they mean.
+/// The meaning of the files of rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum RuleFiles {
     /// As Netlify reads them
@@ -193,7 +254,40 @@ impl RuleFiles {
     }
 }
 
-/// How many threads and connections there are.
+impl Files {
+    /// The Cache-Control value of found files: that of `--header`, or of its own flag.
+    pub(crate) fn found_cache_control(&self) -> &str {
+        let header = self.header.iter().rfind(|header| header.is("Cache-Control"));
+        header.map_or(&self.cache_control, |header| &header.value)
+    }
+}
+
+/// A field that the operator sets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// Its name, a token.
+    pub name: String,
+    /// Its value, without whitespace around it.
+    pub value: String,
+}
+
+impl Header {
+    /// Whether it has this name, in any case.
+    pub fn is(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name)
+    }
+}
+
+/// The origins whose scripts may read responses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cors {
+    /// All.
+    Any,
+    /// These, compared byte by byte.
+    Origins(Vec<String>),
+}
+
+/// Numbers of threads and connections.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Limits")]
 pub struct Limits {
@@ -213,7 +307,7 @@ pub struct Limits {
     pub max_connections_per_ip: u32,
 }
 
-/// How long things may take.
+/// Limits of time and rate.
 #[derive(Args, Clone, Copy, Debug)]
 #[command(next_help_heading = "Timeouts")]
 pub struct Timeouts {
@@ -241,7 +335,7 @@ pub struct Timeouts {
     pub grace: Duration,
 }
 
-/// Where the log goes.
+/// Target of the log.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Log")]
 pub struct Log {
@@ -250,7 +344,7 @@ pub struct Log {
     pub file: Option<PathBuf>,
 }
 
-/// Which rights the process keeps.
+/// Rights that the process keeps.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Rights")]
 pub struct Privileges {
@@ -281,6 +375,47 @@ fn seconds(text: &str) -> Result<Duration, String> {
 }
 
 /// The name of a file in some folder.
+fn header(text: &str) -> Result<Header, String> {
+    let (name, value) = text.split_once(':').ok_or("not a name, a colon and a value")?;
+    let value = value.trim_matches([' ', '\t']);
+    if !crate::http::field::is_token(name.as_bytes()) {
+        return Err("the name is no token".into());
+    }
+    field_value(value)?;
+    let is_ours = ["Content-Encoding", "Content-Type"].iter().any(|ours| ours.eq_ignore_ascii_case(name));
+    if is_ours || crate::rules::headers::is_reserved(name) {
+        return Err(format!("{name} is a field that the server alone sets"));
+    }
+    Ok(Header { name: name.into(), value: value.into() })
+}
+
+/// `*`, or a list of origins.
+fn cors(text: &str) -> Result<Cors, String> {
+    if text == "*" {
+        return Ok(Cors::Any);
+    }
+    let origins: Vec<String> = text.split(',').map(|origin| origin.trim().to_owned()).collect();
+    let is_origin = |origin: &String| {
+        let (scheme, host) = origin.split_once("://").unwrap_or_default();
+        origin == "null" || !scheme.is_empty() && crate::http::authority::is_valid(host.as_bytes())
+    };
+    match origins.iter().find(|origin| !is_origin(origin)) {
+        Some(wrong) => Err(format!("{wrong:?} is no origin, such as https://example.org")),
+        None => Ok(Cors::Origins(origins)),
+    }
+}
+
+/// The name of a file beneath the root.
+fn path_beneath(text: &str) -> Result<String, String> {
+    let path = text.trim_start_matches('/');
+    if path.is_empty() || path.ends_with('/') || path.split('/').any(|name| matches!(name, "" | "." | "..")) {
+        Err("not the name of a file beneath the folder".into())
+    } else {
+        Ok(path.into())
+    }
+}
+
+/// The name of a file in some folder.
 fn file_name(text: &str) -> Result<String, String> {
     if matches!(text, "" | "." | "..") || text.contains(['/', '\0']) {
         Err("not the name of a file".into())
@@ -289,7 +424,7 @@ fn file_name(text: &str) -> Result<String, String> {
     }
 }
 
-/// What may stand in a field value.
+/// A field value (RFC 9110 section 5.5), not empty.
 fn field_value(text: &str) -> Result<String, String> {
     if !text.is_empty() && crate::http::field::is_value(text.as_bytes()) {
         Ok(text.into())

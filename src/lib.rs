@@ -10,6 +10,7 @@
 //! | `site` | the representation that answers a request |
 //! | [`server`] | the next step of each connection |
 //! | `sys` | how to ask Linux: the only unsafe code |
+//! | [`commands`] | what the program does other than serving |
 //! | [`config`] | every flag |
 //!
 //! Dependencies go one way: `main -> server -> site -> http`. `http1`, `rules` and `listing` use `http`, which does not
@@ -39,6 +40,7 @@
 //! *A request is a straight line*: no handler tables, no callbacks. *Bad input is an ordinary value*: a parse error
 //! knows its status, a start-up error its one line, and nothing that comes from outside can panic.
 
+pub mod commands;
 pub mod config;
 pub mod http;
 pub mod http1;

@@ -1,9 +1,11 @@
-//! Parses the flags, runs the server, turns an error into one line and an exit code.
+//! Parses the flags, runs the server or another command, turns an error into one line and an exit code.
 
+use std::fmt::Display;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use otuserver::config::Config;
+use otuserver::commands::check;
+use otuserver::config::{Command, Config};
 use otuserver::server::report;
 
 fn main() -> ExitCode {
@@ -19,8 +21,17 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    match otuserver::server::run(&config) {
-        Ok(()) => ExitCode::SUCCESS,
+    match &config.command {
+        None => finish(otuserver::server::run(&config).map(|()| true)),
+        Some(Command::Check(options)) => finish(check::run(options)),
+    }
+}
+
+/// The exit code of work that succeeded or not.
+fn finish(result: Result<bool, impl Display>) -> ExitCode {
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             report(&format!("httpd: {error}"));
             ExitCode::FAILURE

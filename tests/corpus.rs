@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+// Public for the programs of fuzz/.
+#[allow(unreachable_pub)]
 #[path = "../fuzz/entry.rs"]
 mod entry;
 
@@ -36,5 +38,9 @@ targets! {
     accept_encoding,
     date,
     conditional,
+    redirects,
+    headers,
+    pattern,
+    listing,
     charset,
 }

@@ -5,9 +5,10 @@ use std::fs;
 use std::path::Path;
 
 /// Each module of the crate, and the modules that it may name.
-const MAY_USE: [(&str, &[&str]); 11] = [
-    ("main", &["config", "server"]),
+const MAY_USE: [(&str, &[&str]); 12] = [
+    ("main", &["commands", "config", "server"]),
     ("lib", &[]),
+    ("commands", &["config", "http", "rules"]),
     ("config", &["http", "rules"]),
     ("server", &["config", "http", "http1", "site", "sys", "throttle"]),
     ("site", &["config", "http", "listing", "rules", "sys", "throttle"]),

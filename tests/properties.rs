@@ -1,6 +1,9 @@
 //! Properties that hold for every input, not only for the rows of a table. Each is compared with a naive twin that
 //! is written from the structure, never by reading the text again.
 
+#[path = "../fuzz/listing.rs"]
+mod listing_read_back;
+
 use std::ops::Range;
 
 use otuserver::http::charset::Characters;
@@ -15,7 +18,11 @@ use otuserver::http::target::{self, Target};
 use otuserver::http::validators::{self, EntityTag, Validators};
 use otuserver::http1::framing::{Body, FramingError, Skipped, Skipper};
 use otuserver::http1::parser::{ParseError, Parser};
-use proptest::collection::vec;
+use otuserver::listing::natural;
+use otuserver::rules::Reading;
+use otuserver::rules::headers::Headers;
+use otuserver::rules::redirects::{Asked, Redirects};
+use proptest::collection::{btree_set, vec};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
@@ -600,5 +607,155 @@ proptest! {
             let before: Vec<u8> = lines.take(error.line - 1).flatten().copied().collect();
             prop_assert!(Types::parse(&before).is_ok(), "line {} is not the first", error.line);
         }
+    }
+}
+
+// ---- rules
+
+/// Bytes that a stranger may put into a path, those that mean something in a URI or a message among them.
+fn hostile() -> impl Strategy<Value = Vec<u8>> {
+    let byte =
+        prop_oneof![3 => select(b"\r\n\t /\\:?#%&=<>\"'@.;".to_vec()), 2 => any::<u8>(), 2 => 97..123u8];
+    vec(byte, 1..12)
+}
+
+/// A request target of these segments, all of them escaped, and the decoded path.
+fn escaped(segments: &[Vec<u8>]) -> (String, Vec<u8>) {
+    let escape = |segment: &Vec<u8>| segment.iter().map(|byte| format!("%{byte:02x}")).collect::<String>();
+    let target = segments.iter().map(|segment| format!("/{}", escape(segment))).collect();
+    (target, segments.join(&b'/'))
+}
+
+/// Segments that a path can have.
+fn segments() -> impl Strategy<Value = Vec<Vec<u8>>> {
+    let is_name =
+        |name: &Vec<u8>| !name.contains(&b'/') && !name.contains(&0) && name != b"." && name != b"..";
+    vec(hostile().prop_filter("no name", is_name), 1..5)
+}
+
+fn naive_encoding(bytes: &[u8], plain: &[u8]) -> String {
+    let encode = |&byte: &u8| match byte.is_ascii_alphanumeric() || plain.contains(&byte) {
+        true => char::from(byte).to_string(),
+        false => format!("%{byte:02X}"),
+    };
+    bytes.iter().map(encode).collect()
+}
+
+const IN_PATH: &[u8] = b"-._~!$&'()*+,;=@:";
+const IN_QUERY: &[u8] = b"-._~";
+
+proptest! {
+    /// The values of placeholders come out encoded, each in its place, and nothing of them means anything.
+    #[test]
+    fn no_value_leaves_its_place_in_a_location(segments in segments(), site in select(vec!["", "https://a.example"])) {
+        let (target, path) = escaped(&segments);
+        let target = Target::parse(target.as_bytes()).expect("a target");
+        prop_assert_eq!(target.path.as_bytes(), &path);
+        let line = format!("/:first/* {site}/:splat/x/:first?a=:splat#:first");
+        for reading in [Reading::Netlify, Reading::Cloudflare] {
+            let (redirects, findings) = Redirects::parse(line.as_bytes(), reading);
+            prop_assert!(findings.is_empty());
+            let asked = Asked { path: target.path.as_bytes(), query: None, host: None };
+            let found = [true, false].into_iter().flat_map(|forced| redirects.matches(asked, forced)).next();
+            let rest: Vec<_> = segments[1..].iter().map(|segment| naive_encoding(segment, IN_PATH)).collect();
+            let in_query: Vec<_> = segments[1..].iter().map(|segment| naive_encoding(segment, IN_QUERY)).collect();
+            let first = (naive_encoding(&segments[0], IN_PATH), naive_encoding(&segments[0], IN_QUERY));
+            let slash = if rest.is_empty() && site.is_empty() { "" } else { "/" };
+            let expected = format!("{site}/{}{slash}x/{}?a={}#{}", rest.join("/"), first.0, in_query.join("/"), first.1);
+            let is_match = reading == Reading::Netlify || segments.len() > 1;
+            prop_assert_eq!(found.map(|found| found.to), is_match.then(|| expected.into_bytes()));
+        }
+    }
+
+    /// A value of the query is decoded once and encoded again, and cannot leave its segment.
+    #[test]
+    fn no_parameter_leaves_its_place_in_a_location(value in hostile(), plain in any::<bool>()) {
+        let query = format!("other=1&id={}", naive_encoding(&value, if plain { b"-" } else { b"" }));
+        let (redirects, _) = Redirects::parse(b"/s id=:id /:id/x?y=:id", Reading::Netlify);
+        let asked = Asked { path: b"s", query: Some(query.as_bytes()), host: None };
+        let found = redirects.matches(asked, false).next().map(|found| found.to);
+        let expected = format!("/{}/x?y={}", naive_encoding(&value, IN_PATH), naive_encoding(&value, IN_QUERY));
+        prop_assert_eq!(found, Some(expected.into_bytes()));
+    }
+
+    /// What a field value takes from a path is ASCII without controls.
+    #[test]
+    fn no_value_leaves_its_field(segments in segments()) {
+        let (_, path) = escaped(&segments);
+        let (headers, _) = Headers::parse(b"/:first*\n  X: no\n/:first/*\n  X: :first|:splat", Reading::Cloudflare);
+        let changes = headers.changes(&path);
+        let encode = |segment: &Vec<u8>| naive_encoding(segment, IN_QUERY);
+        let rest: Vec<_> = segments[1..].iter().map(encode).collect();
+        let expected = (segments.len() > 1).then(|| format!("{}|{}", encode(&segments[0]), rest.join("/")).into_bytes());
+        prop_assert_eq!(changes.into_iter().next().map(|change| change.values.concat()), expected);
+    }
+
+    /// A line that is skipped changes nothing for the others.
+    #[test]
+    fn a_bad_line_spoils_itself_alone(noise in vec(any::<u8>(), 0..40), at in 0..4usize) {
+        let noise: Vec<u8> = noise.into_iter().filter(|&byte| byte != b'\n').collect();
+        let good: [&[u8]; 3] = [b"/a /b 301", b"/b/* /c/:splat 302", b"/c /d 200"];
+        let mut lines = good.to_vec();
+        lines.insert(at.min(3), &noise);
+        let (with, _) = Redirects::parse(&lines.join(&b'\n'), Reading::Netlify);
+        let (without, _) = Redirects::parse(&good.join(&b'\n'), Reading::Netlify);
+        for path in ["a", "b/x", "c"] {
+            let asked = Asked { path: path.as_bytes(), query: None, host: None };
+            let found = |redirects: &Redirects| -> Vec<_> {
+                redirects.matches(asked, false).map(|found| (found.status, found.to)).collect()
+            };
+            let (with, without) = (found(&with), found(&without));
+            prop_assert!(without.iter().all(|found| with.contains(found)), "{path}: {with:?}");
+        }
+    }
+}
+
+// ---- listing
+
+/// Bytes that a name can be made of, those that mean something somewhere more often than others.
+fn file_name() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop_oneof![
+        10 => "[a-c0-2 .]{1,3}".prop_map(String::into_bytes),
+        10 => select(&["<", ">", "&", "\"", "'", ":", "?", "#", "%", "%2F", "\\", "<!--", "</title>", "</a>", "&lt;"][..])
+            .prop_map(|text| text.as_bytes().to_vec()),
+        5 => select(&['\n', '\r', '\u{7f}', '\u{85}', '\u{202e}', '\u{2067}', '\u{fffe}', '\u{5d0}', '\u{2028}'][..])
+            .prop_map(|character| character.to_string().into_bytes()),
+        5 => (1..=255u8).prop_filter("a separator", |&byte| byte != b'/').prop_map(|byte| vec![byte]),
+    ];
+    vec(piece, 1..6)
+        .prop_map(|pieces| pieces.concat())
+        .prop_filter("no name", |name| name != b"." && name != b"..")
+}
+
+proptest! {
+    #[test]
+    fn no_name_changes_a_listing(
+        path in vec(file_name(), 0..3),
+        files in btree_set(file_name(), 0..6),
+        folders in btree_set(file_name(), 0..3),
+    ) {
+        let path: Vec<u8> = path.into_iter().flat_map(|name| [name, b"/".to_vec()].concat()).collect();
+        let folders = folders.difference(&files).map(|name| [name.as_slice(), b"/"].concat());
+        let names: Vec<Vec<u8>> = folders.chain(files.iter().cloned()).collect();
+        listing_read_back::check(&path, &names);
+    }
+
+    #[test]
+    fn the_natural_order_is_one(names in btree_set(file_name(), 3)) {
+        let names: Vec<_> = names.into_iter().collect();
+        for [a, b, c] in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+            let (a, b, c) = (&names[a], &names[b], &names[c]);
+            prop_assert_eq!(natural(a, b), natural(b, a).reverse());
+            prop_assert!(natural(a, b).is_ne());
+            prop_assert!(!(natural(a, b).is_lt() && natural(b, c).is_lt()) || natural(a, c).is_lt());
+        }
+    }
+
+    #[test]
+    fn numbers_in_names_are_compared_by_value(before in "[a-z]{0,3}", left: u64, right: u64, zeros in 0..3usize) {
+        prop_assume!(left != right);
+        let left_name = format!("{before}{left}.txt");
+        let right_name = format!("{before}{}{right}.txt", "0".repeat(zeros));
+        prop_assert_eq!(natural(left_name.as_bytes(), right_name.as_bytes()), left.cmp(&right));
     }
 }

@@ -104,6 +104,23 @@ pub fn members(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|&byte| byte == b',').map(trim).filter(|member| !member.is_empty())
 }
 
+/// Whether all of `text` is one token: at least one byte, all of them token bytes (RFC 9110 section 5.6.2).
+pub fn is_token(text: &[u8]) -> bool {
+    !text.is_empty() && text.iter().all(|&byte| is_token_byte(byte))
+}
+
+/// Adds the members of a list to another one, as far as it does not have them yet in any case.
+pub fn merge(list: &mut Vec<u8>, value: &[u8]) {
+    for member in members(value) {
+        if !members(list).any(|found| found.eq_ignore_ascii_case(member)) {
+            if !list.is_empty() {
+                list.extend_from_slice(b", ");
+            }
+            list.extend_from_slice(member);
+        }
+    }
+}
+
 const TOKEN: [bool; 256] = byte_table(b"!#$%&'*+-.^_`|~");
 
 /// A table of the bytes that are ASCII letters, digits or one of `marks`.

@@ -25,6 +25,18 @@ pub struct Target<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Path<'a>(Cow<'a, [u8]>);
 
+impl<'a> Path<'a> {
+    /// The path of a name beneath the root: without empty segments, dot segments and NUL.
+    pub(crate) fn from_name(name: &'a [u8]) -> Path<'a> {
+        Path(Cow::Borrowed(name))
+    }
+
+    /// The same path with bytes of its own.
+    pub(crate) fn into_owned(self) -> Path<'static> {
+        Path(Cow::Owned(self.0.into_owned()))
+    }
+}
+
 impl Path<'_> {
     /// The bytes: any but NUL.
     pub fn as_bytes(&self) -> &[u8] {
@@ -212,10 +224,11 @@ pub fn encode_query(query: &[u8], encoded: &mut Vec<u8>) {
 }
 
 /// Writes a name so that it can stand as one segment of a relative reference: everything but unreserved
-/// bytes is percent-encoded, a colon too, or `a:b` would be read as a scheme (RFC 3986 section 4.2).
+/// bytes is percent-encoded, a colon too, or `a:b` would be read as a scheme (RFC 3986 section 4.2). Quotes and
+/// ampersands are encoded as well: readers of pages differ in how they take them.
 pub fn encode_segment(name: &[u8], encoded: &mut Vec<u8>) {
     for &byte in name {
-        let is_plain = byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=@".contains(&byte);
+        let is_plain = byte.is_ascii_alphanumeric() || b"-._~!$()*+,;=@".contains(&byte);
         push_encoded(byte, is_plain, encoded);
     }
 }
@@ -381,6 +394,7 @@ mod tests {
             ("ä", "%C3%A4"),
             ("%41", "%2541"),
             ("a?b", "a%3Fb"),
+            ("a&b's", "a%26b%27s"),
         ] {
             let mut encoded = Vec::new();
             encode_segment(name.as_bytes(), &mut encoded);

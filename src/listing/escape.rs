@@ -19,7 +19,7 @@ impl Display for Text<'_> {
                 '>' => "&gt;",
                 '"' => "&quot;",
                 '\'' => "&#39;",
-                _ if character.is_control() || is_bidi_control(character) => "\u{fffd}",
+                _ if is_unfit(character) => "\u{fffd}",
                 _ => return None,
             }))
         })
@@ -40,7 +40,7 @@ impl Display for Json<'_> {
     }
 }
 
-/// The place of an entry relative to its folder, as ASCII (RFC 3986 section 4.2). No colon is read as the end of a
+/// The place of an entry relative to its folder (RFC 3986 section 4.2), as ASCII that means itself in HTML, too. No colon is read as the end of a
 /// scheme: it is encoded, and `./` stands before a name that has one.
 pub(super) fn href(entry: &Entry) -> Vec<u8> {
     let mut href = Vec::with_capacity(entry.name.len() + 3);
@@ -54,9 +54,14 @@ pub(super) fn href(entry: &Entry) -> Vec<u8> {
     href
 }
 
-/// Whether a character sets the direction of the text after it, and thereby shows `exe.txt` for `txt.exe`.
-fn is_bidi_control(character: char) -> bool {
-    matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+/// True for a character that HTML does not allow as text, and for one that sets the direction of the text after it, and
+/// thereby shows `exe.txt` for `txt.exe`.
+fn is_unfit(character: char) -> bool {
+    let is_noncharacter =
+        matches!(character, '\u{fdd0}'..='\u{fdef}') || u32::from(character) & 0xfffe == 0xfffe;
+    character.is_control()
+        || is_noncharacter
+        || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Writes text with the characters replaced that `escape` has another text for.
@@ -101,6 +106,7 @@ mod tests {
             ("a\u{85}b".as_bytes(), "a\u{fffd}b"),
             ("cod\u{202e}txt.exe".as_bytes(), "cod\u{fffd}txt.exe"),
             ("\u{2066}a\u{2069}".as_bytes(), "\u{fffd}a\u{fffd}"),
+            ("a\u{ffff}b\u{1fffe}c\u{fdd0}d".as_bytes(), "a\u{fffd}b\u{fffd}c\u{fffd}d"),
             ("\u{5d0}\u{200f}.txt".as_bytes(), "\u{5d0}\u{200f}.txt"),
             (b"a\xffb\xc3", "a\u{fffd}b\u{fffd}"),
             (b"\xe2\x80\xae"[..2].into(), "\u{fffd}"),
@@ -138,7 +144,7 @@ mod tests {
             (b"100%", false, "100%25"),
             (b"?q#f", false, "%3Fq%23f"),
             (b"\\\\host", false, "%5C%5Chost"),
-            (b"\"<&'>", false, "%22%3C&'%3E"),
+            (b"\"<&'>", false, "%22%3C%26%27%3E"),
             (b"\xff\r\n", false, "%FF%0D%0A"),
             ("\u{e4}".as_bytes(), false, "%C3%A4"),
         ] {

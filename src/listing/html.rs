@@ -144,8 +144,8 @@ mod tests {
                 "Index of <a href=\"../../../\">/</a><a href=\"../../\" dir=\"auto\">a&amp;</a>/\
                  <a href=\"../\" dir=\"auto\">b</a>/<span aria-current=\"page\" dir=\"auto\">c</span>/</h1>",
             ),
-            ("", &["a&b"], false, "<a href=\"a&amp;b\" dir=\"auto\">a&amp;b</a>"),
-            ("", &["a'b"], false, "<a href=\"a&#39;b\" dir=\"auto\">a&#39;b</a>"),
+            ("", &["a&b"], false, "<a href=\"a%26b\" dir=\"auto\">a&amp;b</a>"),
+            ("", &["a'b"], false, "<a href=\"a%27b\" dir=\"auto\">a&#39;b</a>"),
             ("", &["a/"], false, "<a href=\"a/\" dir=\"auto\">a/</a></td><td></td>"),
             ("", &["javascript:x"], false, "<a href=\"./javascript%3Ax\" dir=\"auto\">javascript:x</a>"),
             ("", &["a"], false, "<td><data value=\"1536\">1.5 KiB</data></td>"),

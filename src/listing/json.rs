@@ -47,7 +47,7 @@ mod tests {
         let date = "Sun, 06 Nov 1994 08:49:37 GMT";
         let expected = format!(
             "[\n{{ \"name\":\"a:\\\"b\", \"type\":\"directory\", \"mtime\":\"{date}\", \"href\":\"./a%3A%22b/\" }},\n\
-             {{ \"name\":\"\u{fffd}&\", \"type\":\"file\", \"mtime\":\"{date}\", \"size\":7, \"href\":\"%FF&\" }}\n]\n"
+             {{ \"name\":\"\u{fffd}&\", \"type\":\"file\", \"mtime\":\"{date}\", \"size\":7, \"href\":\"%FF%26\" }}\n]\n"
         );
         assert_eq!(render(&folder), expected);
     }

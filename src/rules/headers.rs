@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::order::Order;
 use super::pattern::Pattern;
 use super::value::{Template, is_unreserved};
-use super::{Finding, MAX_EXPANDED, MAX_RULES, Reading, Syntax, lines};
+use super::{Finding, MAX_EXPANDED, MAX_RULES, Reading, Severity, Syntax, lines};
 use crate::http::encoding::SIDECARS;
 use crate::http::field;
 
@@ -71,22 +71,24 @@ impl Headers {
         let mut place = Place::Nowhere;
         for line in lines::of(bytes) {
             let result = line.and_then(|(line, text)| {
-                headers.read_line(line, text, &mut place).map_err(|message| Finding::new(line, message))
+                let of_other = text.starts_with('!') && !syntax.removes_fields;
+                let severity = if of_other { Severity::Warning } else { Severity::Error };
+                let finding = |message| Finding { line, severity, message };
+                headers.read_line(line, text, &mut place).map_err(finding)
             });
-            if let Err(finding) = result {
-                findings.push(finding);
-            }
+            findings.extend(result.err());
             if headers.blocks.len() > MAX_RULES {
                 let line = headers.blocks.pop().map_or(0, |block| block.line);
                 let message = format!("the file has more than {MAX_RULES} blocks: the rest is dropped");
-                findings.push(Finding::new(line, message));
+                findings.push(Finding::error(line, message));
                 break;
             }
         }
         for (number, block) in headers.blocks.iter().enumerate() {
             headers.order.push(number, &block.path);
             if block.fields.is_empty() && block.removed.is_empty() {
-                findings.push(Finding::new(block.line, "the block has no field"));
+                let (severity, message) = (Severity::Warning, "the block has no field".into());
+                findings.push(Finding { line: block.line, severity, message });
             }
         }
         findings.sort_by_key(|finding| finding.line);

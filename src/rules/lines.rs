@@ -12,13 +12,13 @@ pub(super) fn of(bytes: &[u8]) -> impl Iterator<Item = Result<(usize, &str), Fin
     let lines = bytes[..fits].split(|&byte| byte == b'\n').enumerate();
     let dropped = (fits < bytes.len()).then(|| {
         let line = bytes[..fits].iter().filter(|&&byte| byte == b'\n').count() + 1;
-        Err(Finding::new(line, format!("the file is longer than {MAX_BYTES} bytes: the rest is dropped")))
+        Err(Finding::error(line, format!("the file is longer than {MAX_BYTES} bytes: the rest is dropped")))
     });
     let read = lines.filter_map(|(index, line)| match text(line) {
         Ok("") => None,
         Ok(text) if text.starts_with('#') => None,
         Ok(text) => Some(Ok((index + 1, text))),
-        Err(message) => Some(Err(Finding::new(index + 1, message))),
+        Err(message) => Some(Err(Finding::error(index + 1, message))),
     });
     read.chain(dropped)
 }

@@ -1,6 +1,6 @@
 //! `_headers` and `_redirects`: the text of the two files -> rules, and a path -> the rules that answer for it.
 //!
-//! Two hosts read these files, and not in the same way: a [`Reading`] is one row of a table, [`Syntax`], that one
+//! Two hosts read these files, and not in the same way: a [`Reading`] is one row of a table, `Syntax`, that one
 //! parser obeys. Pure: bytes and values come in, values go out. A line that cannot be obeyed is skipped with a
 //! [`Finding`]; the other lines hold.
 //!
@@ -137,17 +137,28 @@ impl Reading {
     }
 }
 
+/// How much a finding matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// Something does not do what its author wants.
+    Error,
+    /// Something may not do what its author wants.
+    Warning,
+}
+
 /// Something to tell the author of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// The line, counted from 1.
     pub line: usize,
-    /// Why it is not obeyed.
+    /// An error for a line that is skipped.
+    pub severity: Severity,
+    /// What is wrong with it.
     pub message: String,
 }
 
 impl Finding {
-    fn new(line: usize, message: impl Into<String>) -> Finding {
-        Finding { line, message: message.into() }
+    fn error(line: usize, message: impl Into<String>) -> Finding {
+        Finding { line, severity: Severity::Error, message: message.into() }
     }
 }

@@ -133,6 +133,11 @@ impl Pattern {
         Ok(())
     }
 
+    /// Whether it has a star.
+    pub(super) fn has_splat(&self) -> bool {
+        self.back.is_some()
+    }
+
     /// The names of the placeholders.
     pub(super) fn names(&self) -> &[String] {
         &self.names
@@ -154,18 +159,16 @@ impl Pattern {
         ))
     }
 
-    /// A path that it matches: each placeholder stands for itself.
-    pub(super) fn example(&self) -> Vec<u8> {
+    /// A path that it matches: each placeholder stands for itself, and the star for `splat`.
+    pub(super) fn example(&self, splat: &str) -> Vec<u8> {
         let piece = |piece: &Piece| match piece {
             Piece::Text(text) => text.clone(),
-            Piece::Placeholder(index) => {
-                self.names.get(*index).map(|name| name.clone().into_bytes()).unwrap_or_default()
-            }
+            Piece::Placeholder(index) => format!(":{}", self.names[*index]).into_bytes(),
         };
         let segment = |segment: &Segment| segment.iter().flat_map(piece).collect::<Vec<u8>>();
         let join = |segments: &[Segment]| segments.iter().map(segment).collect::<Vec<_>>().join(&b'/');
         match &self.back {
-            Some(back) => [&join(&self.front), SPLAT.as_bytes(), &join(back)].concat(),
+            Some(back) => [&join(&self.front), splat.as_bytes(), &join(back)].concat(),
             None => join(&self.front),
         }
     }
@@ -374,7 +377,10 @@ mod tests {
                 pairs.collect::<Vec<_>>().join(" ")
             });
             assert_eq!(found.as_deref(), expected, "{reading:?} {pattern} of {path}");
-            assert!(read.matches(&read.example()).is_some(), "{reading:?} {pattern}: {:?}", read.example());
+            for splat in ["", "*", "*/*/*"] {
+                let example = read.example(splat);
+                assert!(read.matches(&example).is_some(), "{reading:?} {pattern}: {example:?}");
+            }
             if let Some(literal) = read.literal() {
                 let key = Pattern::key_of(path.as_bytes(), read.ignores_closing_slash, false);
                 assert_eq!(literal == key, expected.is_some(), "{reading:?} {pattern} of {path}");

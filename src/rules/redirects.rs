@@ -55,6 +55,22 @@ pub struct Asked<'a> {
     pub host: Option<&'a [u8]>,
 }
 
+/// A request that a rule matches.
+#[derive(Clone, Debug)]
+pub struct Example {
+    path: Vec<u8>,
+    query: Option<Vec<u8>>,
+    host: Option<String>,
+}
+
+impl Example {
+    /// What it asks for.
+    pub fn asked(&self) -> Asked<'_> {
+        let (query, host) = (self.query.as_deref(), self.host.as_deref().map(str::as_bytes));
+        Asked { path: &self.path, query, host }
+    }
+}
+
 /// A rule that matches.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Match {
@@ -75,12 +91,12 @@ impl Redirects {
         let mut findings = Vec::new();
         for line in lines::of(bytes) {
             let rule = line.and_then(|(line, text)| {
-                Redirect::parse(line, text, syntax).map_err(|message| Finding::new(line, message))
+                Redirect::parse(line, text, syntax).map_err(|message| Finding::error(line, message))
             });
             match rule {
                 Ok(rule) if redirects.rules.len() == MAX_RULES => {
                     let message = format!("the file has more than {MAX_RULES} rules: the rest is dropped");
-                    findings.push(Finding::new(rule.line, message));
+                    findings.push(Finding::error(rule.line, message));
                     break;
                 }
                 Ok(rule) => redirects.push(rule),
@@ -185,9 +201,20 @@ impl Redirect {
         self.path.matches(path).is_some()
     }
 
-    /// A request that it matches: each placeholder stands for itself.
-    pub fn example(&self) -> (Vec<u8>, Option<&str>) {
-        (self.path.example(), self.host.as_deref())
+    /// Requests that it matches, in which each placeholder stands for itself. What matches all of them matches, nearly
+    /// always, whatever it does.
+    pub fn examples(&self) -> Vec<Example> {
+        let splats: &[&str] = if self.path.has_splat() { &["", "*", "*/*/*"] } else { &[""] };
+        let pair = |parameter: &Parameter| {
+            [&parameter.name, &b"="[..], parameter.value.as_deref().unwrap_or(b"x")].concat()
+        };
+        let query = self.query.iter().map(pair).collect::<Vec<_>>().join(&b'&');
+        let example = |splat: &&str| Example {
+            path: self.path.example(splat),
+            query: (!query.is_empty()).then(|| query.clone()),
+            host: self.host.clone(),
+        };
+        splats.iter().map(example).collect()
     }
 
     /// The destination for a request that it matches.

@@ -107,4 +107,22 @@ mod tests {
             assert_eq!(String::from_utf8_lossy(&out), expected, "{text}");
         }
     }
+
+    #[test]
+    fn what_is_too_long_is_not_written_out() {
+        let template = Template::parse(&":a".repeat(100_000), &["a".into()]);
+        let value = vec![b'x'; 1_000];
+        let mut out = Vec::new();
+        template.expand(
+            &[Cow::Borrowed(&value)],
+            &mut out,
+            |text, out| out.extend_from_slice(text),
+            is_unreserved,
+        );
+        assert!(
+            (super::super::MAX_EXPANDED + 1..super::super::MAX_EXPANDED + 1_001).contains(&out.len()),
+            "{}",
+            out.len()
+        );
+    }
 }

@@ -20,13 +20,13 @@ const MAX_QUOTED: usize = 2048;
 #[derive(Debug)]
 pub(super) struct Line {
     text: String,
-    /// Where the bytes are to be put in.
+    /// Position at which the bytes are to be put in.
     bytes_at: usize,
     arrived: Instant,
 }
 
 impl Line {
-    /// The line of a response with this status to a client; `request` is what could be read of its request.
+    /// The line of a response with this status to a client; `request` is the part of its request that could be read.
     pub(super) fn new(
         client: IpAddr,
         time: &str,
@@ -104,13 +104,13 @@ impl AccessLog {
         let microseconds = now.saturating_duration_since(line.arrived).as_micros();
         // Writing to a vector cannot fail.
         let _ = writeln!(self.lines, "{before}{bytes}{after} {microseconds}");
-        // The queue of the writing thread is bounded, and takes or loses what it is handed as a whole.
+        // The queue of the writing thread is bounded, and takes or loses each portion as a whole.
         if self.lines.len() >= BATCH {
             self.flush();
         }
     }
 
-    /// Hands over what was added.
+    /// Hands over the lines that were added.
     pub(super) fn flush(&mut self) {
         if !self.lines.is_empty() {
             self.writer.append(&self.lines);

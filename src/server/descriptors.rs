@@ -4,7 +4,7 @@ use super::limits::ConnectionLimits;
 use crate::config::Limits;
 use crate::sys::descriptor_limit::raise_descriptor_limit;
 
-/// How many descriptors there are for each purpose.
+/// Numbers of descriptors for each purpose.
 pub(super) struct Descriptors {
     /// A quarter: files that are kept open.
     pub files: usize,

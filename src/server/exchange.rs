@@ -56,7 +56,7 @@ pub(super) fn answer(
     pending: &Pending,
     https_port: Option<u16>,
     is_last: bool,
-) -> Result<Exchange, Job> {
+) -> Result<Exchange, Box<Job>> {
     let body = match frame(request) {
         Ok(body) => body,
         Err(status) => return Ok(refuse(request, site, status)),
@@ -89,6 +89,9 @@ pub(super) fn refuse(request: &Request, site: &Site, status: Status) -> Exchange
 /// the whole request a bad one (RFC 9112 section 7.1). `None` where there is no such body, and where the client may
 /// not send it.
 pub(super) fn chunks_to_read(request: &Request) -> Option<Skipper> {
+    if !request.has(Name::TransferEncoding) {
+        return None;
+    }
     match frame(request) {
         Ok(body @ Body::Chunked) if !waits_for_100(request) => Skipper::new(body, MAX_SKIPPED_BODY),
         _ => None,

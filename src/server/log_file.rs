@@ -1,4 +1,4 @@
-//! Where the log goes: a file, standard output or standard error. Lines are written whole, also around a full disk.
+//! Target of the log: a file, standard output or standard error. Lines are written whole, also around a full disk.
 
 use std::ffi::CString;
 use std::fs::File;
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use crate::sys::epoll::{Epoll, Events, Interest};
 use crate::sys::open::open_to_append;
 
-/// Where the log goes.
+/// Target of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Target {
     File(PathBuf),
@@ -33,7 +33,7 @@ impl Target {
 /// An open log, which one thread writes.
 pub(super) struct LogFile {
     file: File,
-    /// Whether the last write ended in the middle of a line.
+    /// True if the last write ended in the middle of a line.
     is_torn: bool,
 }
 
@@ -49,7 +49,7 @@ impl LogFile {
         Ok(LogFile::from(file))
     }
 
-    /// Writes lines, waits as long as it takes, and returns what was not taken because of an error. A disk that is
+    /// Writes lines, waits as long as it takes, and returns the rest that was not taken because of an error. A disk that is
     /// full may take a part of a line: the next line then begins on a line of its own.
     pub(super) fn write<'a>(&mut self, lines: &'a [u8]) -> &'a [u8] {
         if self.is_torn && self.write_bytes(b"\n") == 0 {

@@ -16,10 +16,10 @@ use super::log_file::LogFile;
 const QUEUE_SIZE: usize = 4 * 1024 * 1024;
 /// Bytes that are worth a write at once.
 pub(super) const BATCH: usize = 64 * 1024;
-/// How long the writing thread gathers lines after each write, unless there is a batch sooner. It needs to be woken
-/// only when it has written nothing for so long.
+/// Time for which the writing thread gathers lines after each write, unless there is a batch sooner. Other threads need
+/// to wake it only when it has written nothing for so long.
 const GATHERING_TIME: Duration = Duration::from_millis(10);
-/// How long the end of the process is put off by a log that does not take its last lines.
+/// Time for which a log that does not take its last lines puts off the end of the process.
 const LAST_LINES_TIME: Duration = Duration::from_secs(1);
 
 /// The queue of a log and the thread that writes it; a clone is another handle to the same one.
@@ -47,7 +47,7 @@ struct Queue {
     accepted: u64,
     /// Bytes of these that were written, or lost by a failed write.
     done: u64,
-    /// Whether the process ends.
+    /// True once the process ends.
     ends: bool,
 }
 
@@ -100,7 +100,7 @@ impl LogWriter {
         Ok(())
     }
 
-    /// Whether this is the log of standard error.
+    /// Tells if this is the log of standard error.
     pub(super) fn is_standard_error(&self) -> bool {
         self.0.standard_error.is_none()
     }
@@ -137,7 +137,7 @@ impl LogWriter {
         self.0.changed.notify_one();
     }
 
-    /// Waits until what was appended is written, [`LAST_LINES_TIME`] at most. To be called before the process ends.
+    /// Waits until all appended lines are written, [`LAST_LINES_TIME`] at most. To be called before the process ends.
     pub(super) fn finish(&self) {
         // Without a thread there is nothing to wait for.
         let _ = self.start();
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_that_nobody_reads_costs_lines_which_are_counted() {
+    fn a_log_without_a_reader_costs_lines_which_are_counted() {
         const COUNT: usize = 200_000;
         let directory = tempfile::tempdir().unwrap();
         let messages = directory.path().join("messages");

@@ -82,7 +82,7 @@ impl Log {
 struct Reopener {
     writer: LogWriter,
     open: Box<dyn Fn() -> io::Result<LogFile> + Send + Sync>,
-    /// How often the file was asked to be opened again since that was last done.
+    /// Requests to open the file again that came since that was last done.
     requests: AtomicUsize,
 }
 
@@ -131,14 +131,18 @@ impl Reopener {
 /// Says one last line on standard error, which is waited for no longer than any log.
 pub fn report(line: &str) {
     let line = format!("{line}\n");
-    let Ok(file) = LogFile::open(&Target::StandardError) else { return };
-    let writer = LogWriter::new(file, None);
-    writer.append(line.as_bytes());
-    if writer.start().is_err() {
-        // No thread can be had: to wait is better than to end without a word.
-        eprint!("{line}");
+    let writer = LogFile::open(&Target::StandardError).and_then(|file| {
+        let writer = LogWriter::new(file, None);
+        writer.start().map(|()| writer)
+    });
+    match writer {
+        Ok(writer) => {
+            writer.append(line.as_bytes());
+            writer.finish();
+        }
+        // No descriptor or no thread is left: to wait is better than to end without a word.
+        Err(_) => eprint!("{line}"),
     }
-    writer.finish();
 }
 
 #[cfg(test)]

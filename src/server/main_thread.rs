@@ -19,10 +19,10 @@ const FINISHED: u64 = 1;
 /// The worker threads, as the main thread sees them.
 pub(super) struct WorkerThreads {
     workers: Arc<Workers>,
-    /// How many of them still run.
+    /// Number of them that still run.
     running: usize,
     sender: mpsc::Sender<io::Result<()>>,
-    /// How each of them has finished.
+    /// Results of those that have finished.
     results: mpsc::Receiver<io::Result<()>>,
     /// Wakes the main thread when there is a result.
     finished: Arc<Waker>,
@@ -108,5 +108,21 @@ impl WorkerThreads {
             self.running -= 1;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_that_fails_ends_the_server_although_others_run() {
+        let mut threads = WorkerThreads::new(Arc::new(Workers::new(3).unwrap())).unwrap();
+        threads.running = 3;
+        threads.sender.send(Ok(())).unwrap();
+        threads.sender.send(Err(io::ErrorKind::OutOfMemory.into())).unwrap();
+        threads.finished.wake();
+        let error = threads.wait(Signals::new().unwrap(), &Log::open(None).unwrap()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::OutOfMemory);
     }
 }

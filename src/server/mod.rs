@@ -1,4 +1,4 @@
-//! What to do next: listen, start the workers, wait until they are done.
+//! Start and end of the server: take the address, give up rights, start the threads, wait for them.
 //!
 //! `-w N` runs N times the same loop, each on a thread of its own. A panic is a bug of ours: it is logged with its
 //! place and ends the whole process, because a worker that is half gone would hold connections that are never
@@ -51,7 +51,7 @@ use tls::{PairFiles, Renewal};
 use worker::{Entrance, Setup, Speech};
 use workers::Workers;
 
-/// Why the server could not start or go on: what failed, and what the system says of it.
+/// Reason for which the server could not start or go on: what failed, and the error of the system.
 #[derive(Debug)]
 pub struct Error {
     what: String,
@@ -70,7 +70,7 @@ impl std::error::Error for Error {
     }
 }
 
-/// Names what was tried, for the operator.
+/// Adds the action that failed to an error of the system.
 trait Context<T> {
     fn context(self, what: impl FnOnce() -> String) -> Result<T, Error>;
 }
@@ -81,8 +81,8 @@ impl<T> Context<T> for io::Result<T> {
     }
 }
 
-/// Serves until a signal says stop. What the log has accepted is written before this returns, unless the log takes
-/// nothing.
+/// Serves until a signal says stop. The lines that the log has accepted are written before this returns, unless the log
+/// takes nothing.
 ///
 /// # Errors
 /// An [`Error`] when the server cannot start (the log, the address, the root), or a worker cannot go on.
@@ -98,7 +98,7 @@ pub fn run(config: &Config) -> Result<(), Error> {
     result
 }
 
-/// The order of the steps matters:
+/// Serves, in steps whose order matters:
 ///
 /// 1. Take the socket that a supervisor passes on (above), before anything is opened. Then open the log.
 /// 2. Read the certificate and its key, and bind the addresses, as the user that started us: keys and low ports are
@@ -117,6 +117,7 @@ fn serve(config: &Config, inherited: Option<Listener>, log: &Log) -> Result<(), 
     change_user(config.privileges.user.as_deref())?;
     let root = Root::new(&config.files.document_root)
         .context(|| format!("cannot serve {}", config.files.document_root.display()))?;
+    check_fallback(&config.files, &root)?;
     let shared = Shared::new(read_types(&config.files)?, read_rules(&config.files, &root)?);
     let descriptors = Descriptors::share_out();
     let signals = Signals::new().context(|| "cannot wait for signals".into())?;
@@ -153,6 +154,16 @@ fn begin_tls(flags: &config::Tls) -> Result<Option<Renewal>, Error> {
 fn change_user(user: Option<&str>) -> Result<(), Error> {
     let Some(user) = user else { return Ok(()) };
     privileges::identity::find(user).and_then(become_user).context(|| format!("cannot run as {user}"))
+}
+
+/// The fallback must be there at the start. One that goes later is a warning.
+fn check_fallback(files: &Files, root: &Root) -> Result<(), Error> {
+    match &files.fallback {
+        Some(name) if !root.has_file(name.as_bytes()) => {
+            Err(io::ErrorKind::NotFound.into()).context(|| format!("cannot serve the fallback {name}"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The built-in media types, and those of a file.

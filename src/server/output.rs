@@ -22,6 +22,11 @@ use crate::sys::page_cache::read_if_resident;
 const COPIED: u64 = 4 * 1024;
 /// Bytes of responses after which a pipeline is sent, and not answered further.
 const BATCH: usize = 64 * 1024;
+/// Bytes of one call that sends from memory what is longer than a batch: more do not fit into the cache of a processor,
+/// and hold up the others.
+const MEMORY_CHUNK: u64 = 128 * 1024;
+/// Bytes of such contents that one connection may send in one turn: copying them takes longer than `sendfile`.
+const MEMORY_BUDGET: u64 = 256 * 1024;
 /// Bytes of one `sendfile` call: enough that the call itself costs little, and few enough that one call stays short
 /// for a client that takes tiny segments.
 const FILE_CHUNK: u64 = 512 * 1024;
@@ -184,13 +189,17 @@ impl Output {
 
     fn send_pieces(&mut self, transport: &mut Transport, ends: bool, until: Instant) -> io::Result<Sent> {
         let begun = self.sent;
+        // Bytes that may still be sent in this turn, of what takes long.
+        let left = |sent: u64, now: Instant, budget: u64| {
+            let budget = if now < until { budget } else { LEAST_BUDGET };
+            budget.saturating_sub(sent - begun)
+        };
         while let Some(front) = self.pieces.front() {
             let result = match front {
                 Piece::Content(representation, range) => match representation.content() {
                     Content::File(open) => {
                         let now = Instant::now();
-                        let budget = if now < until { TURN_BUDGET } else { LEAST_BUDGET };
-                        let left = budget.saturating_sub(self.sent - begun);
+                        let left = left(self.sent, now, TURN_BUDGET);
                         if left == 0 {
                             return Ok(Sent::Part);
                         }
@@ -204,9 +213,16 @@ impl Output {
                             result => result,
                         }
                     }
-                    Content::Memory(_) => self.send_memory(transport, ends),
+                    Content::Memory(_) if range.end - range.start > BATCH as u64 => {
+                        let left = left(self.sent, Instant::now(), MEMORY_BUDGET);
+                        if left == 0 {
+                            return Ok(Sent::Part);
+                        }
+                        self.send_memory(transport, ends, left.min(MEMORY_CHUNK))
+                    }
+                    Content::Memory(_) => self.send_memory(transport, ends, BATCH as u64),
                 },
-                Piece::Text(_) => self.send_memory(transport, ends),
+                Piece::Text(_) => self.send_memory(transport, ends, BATCH as u64),
             };
             match result {
                 Ok(count) => self.advance(count),
@@ -242,23 +258,31 @@ impl Output {
         }
     }
 
-    /// Sends the pieces in memory at the front, in one call.
-    fn send_memory(&self, transport: &mut Transport, ends: bool) -> io::Result<usize> {
+    /// Sends the pieces in memory at the front, in one call; of a content at most so many bytes.
+    fn send_memory(&self, transport: &mut Transport, ends: bool, limit: u64) -> io::Result<usize> {
         let mut slices = [IoSlice::new(&[]); MAX_SLICES];
         let mut count = 0;
         let mut position = self.text_sent;
+        let mut is_cut = false;
         for piece in self.pieces.iter().take(MAX_SLICES) {
             let bytes = match piece {
                 Piece::Text(end) => &self.text[std::mem::replace(&mut position, *end)..*end],
                 Piece::Content(representation, range) => match representation.content() {
-                    Content::Memory(bytes) => &bytes[range.start as usize..range.end as usize],
+                    Content::Memory(bytes) => {
+                        let end = range.end.min(range.start + limit);
+                        is_cut = end < range.end;
+                        &bytes[range.start as usize..end as usize]
+                    }
                     Content::File(_) => break,
                 },
             };
             slices[count] = IoSlice::new(bytes);
             count += 1;
+            if is_cut {
+                break;
+            }
         }
-        transport.send(&slices[..count], ends || count < self.pieces.len())
+        transport.send(&slices[..count], ends || is_cut || count < self.pieces.len())
     }
 
     /// Removes what the socket has accepted.
@@ -309,4 +333,29 @@ impl Output {
 fn to_fetch(open: &OpenFile, range: &Range<u64>) -> Range<u64> {
     let is_small = open.length() <= FETCHED;
     if is_small { 0..open.length() } else { range.start..range.end.min(range.start + FETCHED) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::socket::Socket;
+
+    #[test]
+    fn a_long_content_in_memory_leaves_time_for_others() {
+        let length = 1024 * 1024;
+        let content = Content::Memory(vec![b'x'; length].into());
+        let representation = Rc::new(Representation::new(&[], &[], "text/html", content));
+        let (socket, _client) = Socket::pair().unwrap();
+        let transport = Transport::Plain(socket);
+        let now = Instant::now();
+        for (until, least, most) in
+            [(now, 1, BATCH as u64 + 10), (now + SENDING_TIME * 1000, 100_000, MEMORY_BUDGET)]
+        {
+            let mut output = Output::default();
+            output.push_text(|text| text.extend_from_slice(b"the head: "));
+            output.push_content(Rc::clone(&representation), 0..length as u64);
+            assert_eq!(output.send(&transport, false, until).unwrap(), Sent::Part);
+            assert!((least..=most).contains(&output.sent_bytes()), "{} bytes", output.sent_bytes());
+        }
+    }
 }

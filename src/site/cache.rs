@@ -61,7 +61,7 @@ impl Cache {
                 break;
             }
         }
-        let (resource, freshness) = self.loader.load(path, Attempt { names: &self.names, now, pending })?;
+        let (resource, freshness) = self.loader.load(Attempt { path, names: &self.names, now, pending })?;
         let resource = Rc::new(resource);
         let weight = resource.weight(self.descriptor_bytes) + key.len();
         let entry = Entry { resource: Rc::clone(&resource), freshness };

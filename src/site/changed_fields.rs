@@ -48,7 +48,7 @@ pub(super) fn apply(changes: &[Change], path: &[u8], media_types: &Types, respon
     for change in others.into_iter().chain(types) {
         let values = change.values.iter().map(Vec::as_slice);
         if is(change, "Vary") {
-            values.for_each(|value| merge(&mut varies, value));
+            values.for_each(|value| field::merge(&mut varies, value));
         } else if is(change, "Content-Encoding") {
             media_type =
                 plain_name(path, change).map(|plain| Cow::Borrowed(media_types.of(plain).as_bytes()));
@@ -100,18 +100,6 @@ fn plain_name<'a>(path: &'a [u8], change: &Change) -> Option<&'a [u8]> {
     let coding = change.values.last()?;
     let coding = SIDECARS.iter().find(|known| known.token().as_bytes().eq_ignore_ascii_case(coding))?;
     path.strip_suffix(coding.suffix().as_bytes())
-}
-
-/// Adds the members of a list that are not in another one yet.
-fn merge(list: &mut Vec<u8>, value: &[u8]) {
-    for member in field::members(value) {
-        if !field::members(list).any(|found| found.eq_ignore_ascii_case(member)) {
-            if !list.is_empty() {
-                list.extend_from_slice(b", ");
-            }
-            list.extend_from_slice(member);
-        }
-    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,15 @@ use super::representation::{Content, Representation};
 use crate::http::request::ALLOWED;
 use crate::http::status::Status;
 
+/// The look of a page, in the dark too.
+const STYLE: &str = "\
+:root { color-scheme: light dark }
+body { max-width: 32rem; margin: 0 auto; padding: 15vh 1rem; font: 1.125rem/1.5 system-ui, sans-serif; color: #1c2126; background: #fff }
+h1 { margin: 0; font-size: 4rem; font-weight: 600; line-height: 1.2 }
+p { margin: 0; color: #5c6670 }
+@media (prefers-color-scheme: dark) { body { color: #e4e7ea; background: #15181c } p { color: #9aa5b1 } }
+";
+
 /// The pages of all statuses, rendered once.
 pub(crate) struct ErrorPages(Vec<(Status, Rc<Representation>)>);
 
@@ -38,10 +47,9 @@ pub(crate) fn render_plain_text_refusal() -> Representation {
 pub(crate) fn render(status: Status, fields: &[(&str, &[u8])]) -> Representation {
     let (code, reason) = (status.code(), status.reason());
     let html = format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" \
-         content=\"width=device-width\">\n<title>{code} {reason}</title>\n<style>body{{font:1.1em/1.5 \
-         system-ui,sans-serif;max-width:32em;margin:15vh auto;padding:0 1em}}</style>\n<h1>{code}</h1>\n\
-         <p>{reason}</p>\n</html>\n"
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <title>{code} {reason}</title>\n<style>\n{STYLE}</style>\n<h1>{code}</h1>\n<p>{reason}</p>\n</html>\n"
     );
     let mut metadata: Vec<(&str, &[u8])> = fields.to_vec();
     match status {
@@ -67,6 +75,11 @@ mod tests {
             assert!(
                 html.contains(&format!("<title>{} {}</title>", status.code(), status.reason())),
                 "{html}"
+            );
+            assert!(html.len() <= 1024 && html.contains("prefers-color-scheme: dark"), "{html}");
+            assert!(
+                !["src", "href", "url", "import"].iter().any(|word| html.contains(word)),
+                "a request: {html}"
             );
             let fields = String::from_utf8_lossy(page.lines(FieldSet::All)).into_owned();
             assert!(fields.contains(&format!("Content-Length: {}\r\n", html.len())), "{fields}");

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::entity_tag::{self, Digest};
 use super::error_page;
-use super::folder;
+use super::folder::{self, Withheld};
 use super::load::Stop;
 use super::pending::{Job, Pending};
 use super::representation::{Content, Representation};
@@ -34,8 +34,7 @@ pub(crate) struct List {
     root: Root,
     path: Vec<u8>,
     view: View,
-    /// Whether names that begin with a dot are shown.
-    shows_dot_files: bool,
+    withheld: Withheld,
     shared: Arc<Shared>,
 }
 
@@ -49,7 +48,7 @@ pub(crate) struct Listed {
 impl List {
     /// Makes the listing. Waits for the disk.
     pub(super) fn run(&self) -> Result<Listed, Refusal> {
-        let bytes = self.view.render(folder::read(&self.root, &self.path, self.shows_dot_files)?);
+        let bytes = self.view.render(folder::read(&self.root, &self.path, self.withheld)?);
         let digest = entity_tag::digest_of_bytes(&bytes);
         Ok(Listed { body: self.shared.body(bytes, digest), digest })
     }
@@ -58,14 +57,15 @@ impl List {
 /// Lists folders for one worker.
 pub(super) struct Lister {
     root: Root,
-    shows_dot_files: bool,
+    withheld: Withheld,
     shared: Arc<Shared>,
 }
 
 impl Lister {
     /// Lists folders beneath `root`.
     pub(super) fn new(root: Root, files: &Files, shared: Arc<Shared>) -> Lister {
-        Lister { root, shows_dot_files: files.dot_files, shared }
+        let withheld = Withheld { dot_files: !files.dot_files, rules: shared.rules().is_some() };
+        Lister { root, withheld, shared }
     }
 
     /// The response to a request for a folder.
@@ -84,7 +84,7 @@ impl Lister {
                 root: self.root.clone(),
                 path: target.path.as_bytes().to_vec(),
                 view,
-                shows_dot_files: self.shows_dot_files,
+                withheld: self.withheld,
                 shared: Arc::clone(&self.shared),
             })
             .into());

@@ -33,6 +33,9 @@ use crate::sys::page_cache;
 /// in memory takes no descriptor and never waits for a disk.
 pub(super) const IN_MEMORY: u64 = 64 * 1024;
 
+/// The Cache-Control value of files that never change under their name (RFC 8246).
+const IMMUTABLE: &str = "public, max-age=31536000, immutable";
+
 /// Directories that are kept in mind: each is looked at once for all files in it.
 const DIRECTORIES: usize = 1024;
 
@@ -42,7 +45,7 @@ pub(super) enum Stop {
     /// The status of a name that is there and cannot be served.
     Refused(Status),
     /// The job that is to be done first.
-    Wait(Job),
+    Wait(Box<Job>),
 }
 
 impl From<Refusal> for Stop {
@@ -59,7 +62,7 @@ impl From<io::Error> for Stop {
 
 impl From<Job> for Stop {
     fn from(job: Job) -> Stop {
-        Stop::Wait(job)
+        Stop::Wait(Box::new(job))
     }
 }
 
@@ -80,9 +83,11 @@ struct Opened {
     metadata: Metadata,
 }
 
-/// An attempt to load: the worker's file system, the time, and the jobs that were done for the request.
+/// An attempt to load: the path, the worker's file system, the time, and the jobs that were done for the request.
 #[derive(Clone, Copy)]
 pub(super) struct Attempt<'a> {
+    /// The path that was asked for.
+    pub(super) path: &'a Path<'a>,
     pub(super) names: &'a Names,
     pub(super) now: &'a Now,
     pub(super) pending: &'a Pending,
@@ -98,9 +103,9 @@ impl Loader {
     ///
     /// # Errors
     /// [`Stop`].
-    pub(super) fn load(&mut self, path: &Path, attempt: Attempt) -> Result<(Resource, Freshness), Stop> {
+    pub(super) fn load(&mut self, attempt: Attempt) -> Result<(Resource, Freshness), Stop> {
         let mut way = Way { root: &self.root, files: &self.files, attempt, watches: Vec::new() };
-        let place = way.find(path)?;
+        let place = way.find(attempt.path)?;
         let watches = way.watches;
         let resource = match place {
             Place::File(name) => return self.load_file(&name, watches, attempt),
@@ -118,7 +123,7 @@ impl Loader {
         mut watches: Vec<Watch>,
         attempt: Attempt,
     ) -> Result<(Resource, Freshness), Stop> {
-        let Attempt { names, now, pending } = attempt;
+        let Attempt { names, now, pending, .. } = attempt;
         // Looked at before the files in it: a file that appears in between is then seen the next time.
         let neighbours =
             if self.sidecars(name).is_empty() { None } else { Some(self.neighbours_of(name, attempt)?) };
@@ -229,7 +234,7 @@ impl Loader {
         let quoted = format!("\"{tag}\"");
         let date = date::format(last_modified);
         let mut repeated =
-            vec![("ETag", quoted.as_bytes()), ("Cache-Control", self.files.cache_control.as_bytes())];
+            vec![("ETag", quoted.as_bytes()), ("Cache-Control", self.cache_control(attempt.path).as_bytes())];
         if varies {
             repeated.push(("Vary", b"Accept-Encoding"));
         }
@@ -239,6 +244,16 @@ impl Loader {
         }
         let representation = Rc::new(Representation::new(&repeated, &fields, &media_type, content));
         Ok((Variant { coding, tag: tag.into_bytes(), last_modified, media_type, representation }, metadata))
+    }
+
+    /// The Cache-Control value of a found file that was asked for by this path.
+    fn cache_control(&self, path: &Path) -> &str {
+        let is_immutable =
+            |glob: &String| fast_glob::glob_match(glob.strip_prefix('/').unwrap_or(glob), path.as_bytes());
+        match self.files.immutable.iter().any(is_immutable) {
+            true => IMMUTABLE,
+            false => self.files.found_cache_control(),
+        }
     }
 
     /// The content of a file, its entity tag, and the state of the file that both are of.

@@ -9,12 +9,15 @@ mod characters;
 mod clock_cache;
 mod entity_tag;
 mod error_page;
+mod fallback;
+mod flag_fields;
 mod folder;
 mod found;
 mod freshness;
 mod https;
 mod listing;
 mod load;
+mod missing_page;
 mod names;
 pub(crate) mod now;
 mod one_state;
@@ -35,6 +38,7 @@ use std::sync::Arc;
 use crate::config::Files;
 use crate::http::field::Name;
 use crate::http::media_type;
+use crate::http::navigation;
 use crate::http::request::{self, Method, Request};
 use crate::http::status::Status;
 use crate::http::target::{self, Path, Target};
@@ -42,8 +46,11 @@ use crate::rules::headers::Change;
 use crate::rules::redirects::{self, Match};
 use cache::Cache;
 use error_page::ErrorPages;
+use fallback::Fallback;
+use flag_fields::FlagFields;
 use listing::Lister;
 use load::Stop;
+use missing_page::MissingPages;
 use now::Now;
 use pending::{Job, Pending};
 use representation::{Content, Representation};
@@ -71,7 +78,7 @@ pub(crate) enum Answer {
     /// The response.
     Ready(Response),
     /// A job that is to be done first.
-    Wait(Job),
+    Wait(Box<Job>),
 }
 
 /// A site: the files beneath a root, as one worker knows them.
@@ -84,6 +91,10 @@ pub(crate) struct Site {
     hides_dot_files: bool,
     /// The rules; `None` where they are off.
     rules: Option<WorkerRules>,
+    /// The file that answers navigations to missing paths.
+    fallback: Option<Fallback>,
+    missing_pages: MissingPages,
+    flag_fields: FlagFields,
     /// The fields of a response to OPTIONS.
     options: Rc<Representation>,
 }
@@ -93,25 +104,39 @@ impl Site {
     pub(crate) fn new(root: Root, files: &Files, share: CacheShare, shared: Arc<Shared>) -> Site {
         let allow = [("Allow", request::ALLOWED.as_bytes())];
         let options = Representation::new(&allow, &[], media_type::UNKNOWN, Content::Memory(Arc::new([])));
-        let lister = Lister::new(root.clone(), files, Arc::clone(&shared));
-        let rules = shared.rules().map(WorkerRules::new);
-        let cache = Cache::new(root, files, share, Arc::clone(&shared));
-        let (errors, options) = (ErrorPages::rendered(), Rc::new(options));
-        Site { cache, lister, shared, errors, hides_dot_files: !files.dot_files, rules, options }
+        Site {
+            lister: Lister::new(root.clone(), files, Arc::clone(&shared)),
+            missing_pages: MissingPages::new(root.clone()),
+            cache: Cache::new(root, files, share, Arc::clone(&shared)),
+            errors: ErrorPages::rendered(),
+            hides_dot_files: !files.dot_files,
+            rules: shared.rules().map(WorkerRules::new),
+            fallback: files.fallback.as_deref().map(Fallback::new),
+            flag_fields: FlagFields::new(files),
+            options: Rc::new(options),
+            shared,
+        }
     }
 
     /// The answer to a request, for which the `pending` jobs were done.
     pub(crate) fn answer(&mut self, request: &Request, now: &Now, pending: &Pending) -> Answer {
-        let response = match self.respond(request, now, pending) {
+        let mut response = match self.respond(request, now, pending) {
             Ok(response) => response,
-            Err(Stop::Refused(status)) => self.refuse(status),
+            Err(Stop::Refused(status)) => self.page(status),
             Err(Stop::Wait(job)) => return Answer::Wait(job),
         };
+        self.flag_fields.apply(Some(request), &mut response);
         Answer::Ready(if request.method == Method::Head { response.without_content() } else { response })
     }
 
     /// The response to a request that is refused unseen.
     pub(crate) fn refuse(&self, status: Status) -> Response {
+        let mut response = self.page(status);
+        self.flag_fields.apply(None, &mut response);
+        response
+    }
+
+    fn page(&self, status: Status) -> Response {
         Response::whole(status, self.errors.page(status))
     }
 
@@ -120,20 +145,13 @@ impl Site {
         Response::whole(Status::BadRequest, Rc::new(error_page::render_plain_text_refusal()))
     }
 
-    /// The methods that any path allows (RFC 9110 section 9.3.7).
-    fn options(&self) -> Response {
-        Response::fields_alone(Status::NoContent, Rc::clone(&self.options))
-    }
-
+    /// The sentence: *method, target, rules, file, missing*. The file goes on in [`found`].
     fn respond(&mut self, request: &Request, now: &Now, pending: &Pending) -> Result<Response, Stop> {
         check_method(request).and_then(|()| check_expectation(request)).map_err(Stop::Refused)?;
-        if request.method == Method::Options && request.target == b"*" {
-            return Ok(self.options());
-        }
-        let target = Target::parse(request.target).map_err(|error| Stop::Refused(error.status()))?;
         if request.method == Method::Options {
-            return Ok(self.options());
+            return self.options(request);
         }
+        let target = parse_target(request)?;
         let rules = match &mut self.rules {
             Some(rules) => rules.current(now, pending)?,
             None => None,
@@ -141,11 +159,27 @@ impl Site {
         let changes = rules.as_deref().map(|rules| rules.headers().changes(target.path.as_bytes()));
         let changes = changes.unwrap_or_default();
         let asked = Asked { target: &target, rules: rules.as_deref(), changes: &changes };
-        let mut response = match self.find(request, &asked, now, pending) {
-            Err(Stop::Refused(Status::NotFound)) => self.refuse(Status::NotFound),
-            found => found?,
+        let (mut response, is_fallback) = match self.find(request, &asked, now, pending) {
+            Err(Stop::Refused(Status::NotFound)) => self.find_instead(request, &asked, now, pending)?,
+            found => (found?, false),
         };
         changed_fields::apply(&changes, target.path.as_bytes(), &self.shared.types, &mut response);
+        if is_fallback {
+            response.set("Cache-Control", b"no-cache");
+        }
+        Ok(response)
+    }
+
+    /// The methods that any path allows (RFC 9110 section 9.3.7), and what a script of another origin may do. The path
+    /// is not looked at.
+    fn options(&self, request: &Request) -> Result<Response, Stop> {
+        if request.target != b"*" {
+            parse_target(request)?;
+        }
+        let mut response = Response::fields_alone(Status::NoContent, Rc::clone(&self.options));
+        if self.flag_fields.is_preflight(request) {
+            FlagFields::allow_preflight(request, &mut response);
+        }
         Ok(response)
     }
 
@@ -178,9 +212,62 @@ impl Site {
         }
     }
 
+    /// The response to a request for a path that leads to nothing, and whether it is the fallback: *fallback,
+    /// 404.html, built-in page*.
+    fn find_instead(
+        &mut self,
+        request: &Request,
+        asked: &Asked,
+        now: &Now,
+        pending: &Pending,
+    ) -> Result<(Response, bool), Stop> {
+        let path = &asked.target.path;
+        let is_navigation = !self.is_withheld(path) && navigation::is_navigation(request, path);
+        if let Some(fallback) = self.fallback.as_mut().filter(|_| is_navigation) {
+            match &*self.cache.find(fallback.path(), now, pending)? {
+                Resource::File(variants) => {
+                    fallback.note_found();
+                    let mut response = found::respond(request, variants, now, asked.has_parts());
+                    response.vary_by(navigation::VARY);
+                    return Ok((response, true));
+                }
+                _ => fallback.note_missing(),
+            }
+        }
+        let mut response = self.missing_page(request, path, now, pending)?;
+        if self.fallback.is_some() {
+            response.vary_by(navigation::VARY);
+        }
+        Ok((response, false))
+    }
+
+    /// The nearest page for a missing path, or the built-in one.
+    fn missing_page(
+        &mut self,
+        request: &Request,
+        path: &Path,
+        now: &Now,
+        pending: &Pending,
+    ) -> Result<Response, Stop> {
+        for name in self.missing_pages.of(path, now, pending)? {
+            match self.cache.find(&Path::from_name(&name), now, pending) {
+                Ok(resource) => {
+                    if let Resource::File(variants) = &*resource {
+                        return Ok(found::page(request, Status::NotFound, variants));
+                    }
+                }
+                // A page that cannot be served is none.
+                Err(Stop::Refused(_)) => {}
+                Err(stop) => return Err(stop),
+            }
+        }
+        Ok(self.page(Status::NotFound))
+    }
+
     /// Whether nothing is told of a name: a hidden one, or a file of rules.
     fn is_withheld(&self, path: &Path) -> bool {
-        self.hides_dot_files && resolve::is_hidden(path) || self.rules.is_some() && rules::is_rules_file(path)
+        self.hides_dot_files && resolve::is_hidden(path)
+            || self.rules.is_some() && rules::is_rules_file(path.as_bytes())
     }
 
     /// The response that a rule wants: a redirect, a file in place of another one, or the page of an error.
@@ -211,7 +298,10 @@ impl Site {
             };
             place = next;
         }
-        Err(Stop::Refused(Status::NotFound))
+        match rule.status {
+            Status::Ok | Status::NotFound => Err(Stop::Refused(Status::NotFound)),
+            status => Ok(self.page(status)),
+        }
     }
 }
 
@@ -249,6 +339,10 @@ fn check_method(request: &Request) -> Result<(), Status> {
         Method::Unknown => Err(Status::NotImplemented),
         _ => Err(Status::MethodNotAllowed),
     }
+}
+
+fn parse_target<'a>(request: &Request<'a>) -> Result<Target<'a>, Stop> {
+    Target::parse(request.target).map_err(|error| Stop::Refused(error.status()))
 }
 
 /// HTTP/1.0 has no expectations (RFC 9110 section 10.1.1).

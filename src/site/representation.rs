@@ -64,7 +64,7 @@ pub(crate) struct Representation {
 
 impl Representation {
     /// Renders the fields: those that a 304 repeats, those of the representation, and those of the content.
-    pub(super) fn new(
+    pub(crate) fn new(
         repeated: &[(&str, &[u8])],
         metadata: &[(&str, &[u8])],
         media_type: &str,

@@ -104,6 +104,11 @@ impl Root {
         Ok(CString::new([self.0.as_bytes(), b"/", relative, suffix.as_bytes()].concat())?)
     }
 
+    /// Whether there is a file of this name that can be served.
+    pub(crate) fn has_file(&self, relative: &[u8]) -> bool {
+        self.open_file(relative, "").is_ok()
+    }
+
     /// Opens a regular file beneath the root by its name and a suffix of it; never blocks on the file itself.
     pub(super) fn open_file(&self, relative: &[u8], suffix: &str) -> Result<(Arc<File>, Metadata), Refusal> {
         let opened = self.open(relative, suffix, Purpose::Read)?;

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use super::representation::{FieldSet, Representation};
+use crate::http::field;
 use crate::http::fields::Fields;
 use crate::http::multipart::Multipart;
 use crate::http::range::ContentRange;
@@ -29,7 +30,7 @@ pub(crate) enum Body {
     /// A range of the content.
     Range(Range<u64>),
     /// Several ranges, with text around them.
-    Multipart(Multipart),
+    Multipart(Box<Multipart>),
 }
 
 impl Response {
@@ -60,7 +61,7 @@ impl Response {
         let mut own = Fields::default();
         own.push_display("Content-Type", parts.content_type());
         own.push_display("Content-Length", parts.length());
-        let (status, body) = (Status::PartialContent, Body::Multipart(parts));
+        let (status, body) = (Status::PartialContent, Body::Multipart(Box::new(parts)));
         Response { status, representation, fields: FieldSet::Metadata, own, body }
     }
 
@@ -72,6 +73,43 @@ impl Response {
     /// Gives it these fields in the place of all that it has.
     pub(super) fn replace_fields(&mut self, fields: Fields) {
         (self.fields, self.own) = (FieldSet::Nothing, fields);
+    }
+
+    /// Whether it has a field of this name.
+    fn has(&self, name: &str) -> bool {
+        let mut fields = self.lines().into_iter().flat_map(Fields::iter);
+        fields.any(|(found, _)| found.eq_ignore_ascii_case(name.as_bytes()))
+    }
+
+    /// Adds a field, unless it has one of this name.
+    pub(super) fn add(&mut self, name: &str, value: &[u8]) {
+        if !self.has(name) {
+            self.own.push(name, value);
+        }
+    }
+
+    /// Sets a field, in the place of all lines of this name.
+    pub(super) fn set(&mut self, name: &str, value: &[u8]) {
+        let mut fields = Fields::default();
+        for (other, value) in self.lines().into_iter().flat_map(Fields::iter) {
+            if !other.eq_ignore_ascii_case(name.as_bytes()) {
+                fields.push(other, value);
+            }
+        }
+        fields.push(name, value);
+        self.replace_fields(fields);
+    }
+
+    /// Says that the response depends on these request fields, too.
+    pub(super) fn vary_by(&mut self, names: &str) {
+        let mut list = Vec::new();
+        for (name, value) in self.lines().into_iter().flat_map(Fields::iter) {
+            if name.eq_ignore_ascii_case(b"Vary") {
+                field::merge(&mut list, value);
+            }
+        }
+        field::merge(&mut list, names.as_bytes());
+        self.set("Vary", &list);
     }
 
     /// The lines of its fields: shared ones, and its own.

@@ -1,6 +1,6 @@
 //! `_headers` and `_redirects` of the root: read by threads, shared by all workers, obeyed within a second.
 //!
-//! A request looks at the two names, when no other one has looked for a second; that costs two `stat` and reads nothing.
+//! A worker looks at the two names once a second at most; that costs two `stat` and reads nothing.
 //! What has changed is read and parsed by a thread, and the request that saw the change waits for it. A bad line is
 //! skipped with a warning, once for each version of its file. A file that cannot be read leaves the rules as they are.
 
@@ -10,30 +10,28 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use super::entity_tag::{self, Digest};
-use super::freshness;
 use super::names::{Names, NeedsDisk};
 use super::now::Now;
-use super::one_state::READINGS;
+use super::one_state::{self, InOneState};
 use super::pending::{Job, Pending};
 use super::resolve::{Refusal, Root};
 use crate::http::encoding::SIDECARS;
-use crate::http::target::Path;
 use crate::rules::headers::{self, Headers};
 use crate::rules::redirects::{self, Asked, Match, Redirects};
 use crate::rules::{Finding, MAX_BYTES, Reading};
-use crate::sys::file::{self, Metadata};
+use crate::sys::file::{self, Kind, Metadata};
 
-/// The time between two looks at the files.
-const LOOK: Duration = Duration::from_secs(1);
+/// The time between two looks at the files: a little less than the second within which a change is obeyed, because
+/// reading takes time, too.
+const LOOK: Duration = Duration::from_millis(900);
 /// Findings of one version of a file that are logged; `httpd check` shows them all.
 const LOGGED: usize = 100;
 
-/// Whether a path names one of the files, or a coded form of one. They are never served.
-pub(super) fn is_rules_file(path: &Path) -> bool {
-    let name = path.as_bytes();
+/// Whether a path beneath the root names one of the files, or a coded form of one. They are never served.
+pub(super) fn is_rules_file(name: &[u8]) -> bool {
     let suffix = SIDECARS.iter().map(|coding| coding.suffix().as_bytes());
     let plain = suffix.into_iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name);
     [headers::FILE, redirects::FILE].iter().any(|file| file.as_bytes() == plain)
@@ -108,9 +106,6 @@ pub(crate) struct SharedRules {
     /// The whole names of `_headers` and `_redirects`.
     names: [CString; 2],
     reading: Reading,
-    begun: Instant,
-    /// Milliseconds from `begun` to the next look.
-    next_look: AtomicU64,
     /// Counts the times that `current` was replaced.
     version: AtomicU64,
     current: Mutex<Arc<Rules>>,
@@ -132,8 +127,6 @@ impl SharedRules {
             root,
             names,
             reading,
-            begun: Instant::now(),
-            next_look: AtomicU64::new(0),
             version: AtomicU64::new(0),
             current: Mutex::new(Arc::new(rules)),
             loading: Mutex::default(),
@@ -156,7 +149,6 @@ impl SharedRules {
             *lock(&self.current) = Arc::new(rules);
             self.version.fetch_add(1, Ordering::Release);
         }
-        self.note_look(Instant::now());
     }
 
     /// Reads a file anew; `None` when it has not changed.
@@ -179,8 +171,7 @@ impl SharedRules {
             is_settled: true,
         };
         match self.read(name) {
-            Ok((bytes, metadata)) => {
-                let is_settled = freshness::settling_time(&metadata, SystemTime::now()).is_zero();
+            Ok(InOneState { metadata, value: bytes, is_settled }) => {
                 after.is_settled = is_settled && seen == Ok(metadata);
                 let digest = entity_tag::digest_of_bytes(&bytes);
                 if before.digest != Some(digest) {
@@ -190,7 +181,7 @@ impl SharedRules {
                 }
             }
             Err(Refusal::Absent) => {
-                after.is_settled = seen.is_err();
+                after.is_settled = !seen.is_ok_and(|metadata| metadata.kind == Kind::Regular);
                 (after.parsed, after.digest) = (Arc::new(parse(b"", self.reading).0), None);
             }
             Err(refusal) => {
@@ -204,31 +195,10 @@ impl SharedRules {
         Some(after)
     }
 
-    /// The first bytes of a file, one more than are obeyed, and the state of the file that they are of.
-    fn read(&self, name: &str) -> Result<(Vec<u8>, Metadata), Refusal> {
-        let (file, mut before) = self.root.open_file(name.as_bytes(), "")?;
-        for _ in 0..READINGS {
-            let bytes = read_start(&file, MAX_BYTES + 1)?;
-            let after = file::metadata(&file)?;
-            if after == before {
-                return Ok((bytes, after));
-            }
-            before = after;
-        }
-        Err(Refusal::Unavailable)
-    }
-
-    /// Whether nobody has looked for a while.
-    fn is_look_due(&self, now: Instant) -> bool {
-        self.milliseconds(now) >= self.next_look.load(Ordering::Relaxed)
-    }
-
-    fn note_look(&self, now: Instant) {
-        self.next_look.store(self.milliseconds(now + LOOK), Ordering::Relaxed);
-    }
-
-    fn milliseconds(&self, time: Instant) -> u64 {
-        u64::try_from(time.saturating_duration_since(self.begun).as_millis()).unwrap_or(u64::MAX)
+    /// The first bytes of a file: one more than are obeyed.
+    fn read(&self, name: &str) -> Result<InOneState<Vec<u8>>, Refusal> {
+        let (file, metadata) = self.root.open_file(name.as_bytes(), "")?;
+        Ok(one_state::read(&file, &metadata, |file| read_start(file, MAX_BYTES + 1))?)
     }
 }
 
@@ -238,6 +208,8 @@ pub(super) struct WorkerRules {
     names: Names,
     version: u64,
     current: Arc<Rules>,
+    /// When the files are looked at again.
+    next_look: Instant,
 }
 
 impl WorkerRules {
@@ -246,7 +218,7 @@ impl WorkerRules {
         // The version first: rules that are replaced in between are then taken again.
         let version = shared.version.load(Ordering::Acquire);
         let current = Arc::clone(&lock(&shared.current));
-        WorkerRules { shared, names: Names::default(), version, current }
+        WorkerRules { shared, names: Names::default(), version, current, next_look: Instant::now() }
     }
 
     /// The rules at this moment, if there are any. No change older than a second is missing from them.
@@ -259,11 +231,11 @@ impl WorkerRules {
             self.current = Arc::clone(&lock(&self.shared.current));
             self.version = version;
         }
-        if self.shared.is_look_due(now.instant) && !pending.has_loaded_rules() {
-            if self.have_changed(pending) {
+        if now.instant >= self.next_look {
+            if !pending.has_loaded_rules() && self.have_changed(pending) {
                 return Err(Job::LoadRules(Arc::clone(&self.shared)));
             }
-            self.shared.note_look(now.instant);
+            self.next_look = now.instant + LOOK;
         }
         Ok((!self.current.is_empty()).then(|| Arc::clone(&self.current)))
     }
@@ -294,7 +266,7 @@ fn read_start(file: &File, most: usize) -> io::Result<Vec<u8>> {
 }
 
 fn warn(name: &str, findings: &[Finding]) {
-    for Finding { line, message } in findings.iter().take(LOGGED) {
+    for Finding { line, message, .. } in findings.iter().take(LOGGED) {
         log::warn!("{name}:{line}: {message}");
     }
     if let Some(more @ 1..) = findings.len().checked_sub(LOGGED) {

@@ -219,7 +219,7 @@ mod tests {
             let config = Config::parse_from(["httpd"].iter().chain(flags));
             let path = Target::parse(target.as_bytes()).unwrap().path;
             let (names, now, pending) = (Names::default(), Now::first(), Pending::default());
-            let attempt = Attempt { names: &names, now: &now, pending: &pending };
+            let attempt = Attempt { path: &path, names: &names, now: &now, pending: &pending };
             let mut way = Way { root: &root, files: &config.files, attempt, watches: Vec::new() };
             way.find(&path).ok()
         };

@@ -27,9 +27,6 @@ impl Directory {
     }
 
     /// The next name, in no order, `.` and `..` left out; `None` at the end.
-    ///
-    /// # Errors
-    /// The system's (getdents64(2)).
     pub(crate) fn next_name(&mut self) -> io::Result<Option<CString>> {
         loop {
             if self.start == self.end {

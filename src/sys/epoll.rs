@@ -2,10 +2,11 @@
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::ptr;
 
 use super::check;
 
-/// What a descriptor is watched for.
+/// Events that a descriptor is watched for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Interest {
     /// Bytes, a connection or the end of the input.
@@ -38,36 +39,24 @@ pub(crate) struct Epoll(OwnedFd);
 
 impl Epoll {
     /// An empty set.
-    ///
-    /// # Errors
-    /// The system's, when there are too many descriptors.
     pub(crate) fn new() -> io::Result<Epoll> {
         // SAFETY: the call takes no pointer.
         let descriptor = check(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })?;
-        // SAFETY: the kernel has just made this descriptor for us and nobody else has it.
+        // SAFETY: the kernel has just made this descriptor for us, and nothing else owns it.
         Ok(Epoll(unsafe { OwnedFd::from_raw_fd(descriptor) }))
     }
 
     /// Watches a descriptor; `token` comes back with its events.
-    ///
-    /// # Errors
-    /// The system's, when it is watched already or memory is short.
     pub(crate) fn add(&self, descriptor: impl AsFd, token: u64, interest: Interest) -> io::Result<()> {
         self.control(libc::EPOLL_CTL_ADD, descriptor, token, interest)
     }
 
     /// Watches a descriptor for something else.
-    ///
-    /// # Errors
-    /// The system's, when it is not watched.
     pub(crate) fn modify(&self, descriptor: impl AsFd, token: u64, interest: Interest) -> io::Result<()> {
         self.control(libc::EPOLL_CTL_MOD, descriptor, token, interest)
     }
 
     /// Watches a descriptor no more. One that is closed everywhere needs no call.
-    ///
-    /// # Errors
-    /// The system's, when it is not watched.
     pub(crate) fn delete(&self, descriptor: impl AsFd) -> io::Result<()> {
         self.control(libc::EPOLL_CTL_DEL, descriptor, 0, Interest::Readable)
     }
@@ -86,16 +75,16 @@ impl Epoll {
     }
 
     /// Waits for events, `milliseconds` at most, -1 without end. An interrupted wait returns no events.
-    ///
-    /// # Errors
-    /// The system's; there is none that a correct program sees.
     pub(crate) fn wait(&self, events: &mut Events, milliseconds: i32) -> io::Result<()> {
         let room = events.0.capacity().min(i32::MAX as usize) as i32;
         events.0.clear();
-        // SAFETY: the vector has room for `room` events, and the kernel writes no more than that.
+        let (set, pointer, no_mask) =
+            (self.0.as_raw_fd(), events.0.as_mut_ptr(), ptr::null::<libc::sigset_t>());
+        // SAFETY: the vector has room for `room` events, and the kernel writes no more than that. A null pointer says
+        // that the mask of signals stays.
         let count =
-            unsafe { libc::epoll_wait(self.0.as_raw_fd(), events.0.as_mut_ptr(), room, milliseconds) };
-        match check(count) {
+            unsafe { libc::syscall(libc::SYS_epoll_pwait, set, pointer, room, milliseconds, no_mask, 0) };
+        match check(count as libc::c_int) {
             Ok(count) => {
                 // SAFETY: the kernel has filled in the first `count` events.
                 unsafe { events.0.set_len(count as usize) };
@@ -116,8 +105,8 @@ impl Events {
         Events(Vec::with_capacity(capacity.max(1)))
     }
 
-    /// The tokens of the descriptors that are ready. What they are ready for the next call on them tells:
-    /// that covers errors and hang-ups too.
+    /// Tokens of the descriptors that are ready. The next call on the descriptor yields the data, the error or the
+    /// hang-up.
     pub(crate) fn tokens(&self) -> impl Iterator<Item = u64> {
         self.0.iter().map(|event| event.u64)
     }

@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, AsRawFd};
 
 use super::{check, uninterrupted};
 
-/// What a name stands for.
+/// Kind of thing that a name stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// A regular file.
@@ -29,7 +29,7 @@ pub(crate) struct Timestamp {
     pub nanoseconds: u32,
 }
 
-/// What tells one state of a file from another.
+/// The properties that tell one state of a file from another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Metadata {
     /// Regular, directory or something else.
@@ -40,9 +40,9 @@ pub(crate) struct Metadata {
     pub inode: u64,
     /// Bytes.
     pub size: u64,
-    /// When the content was changed; anybody may set it.
+    /// Time of the last change of the content; the file's owner may set it.
     pub modified: Timestamp,
-    /// When the content or the inode was changed; nobody can set it.
+    /// Time of the last change of the content or the inode; only the kernel sets it.
     pub changed: Timestamp,
 }
 
@@ -67,10 +67,7 @@ impl From<libc::stat> for Metadata {
     }
 }
 
-/// The metadata of what a path names, symlinks followed.
-///
-/// # Errors
-/// The system's (stat(2)).
+/// Metadata of the file that a path leads to, symlinks followed.
 pub(crate) fn stat(path: &CStr) -> io::Result<Metadata> {
     let mut stat = MaybeUninit::<libc::stat>::uninit();
     // SAFETY: `path` ends in NUL, and `stat` has room for the answer.
@@ -80,9 +77,6 @@ pub(crate) fn stat(path: &CStr) -> io::Result<Metadata> {
 }
 
 /// The metadata of an open file.
-///
-/// # Errors
-/// The system's; there is none that a correct program sees on a local file system.
 pub(crate) fn metadata(file: impl AsFd) -> io::Result<Metadata> {
     let mut stat = MaybeUninit::<libc::stat>::uninit();
     // SAFETY: `stat` has room for the answer.
@@ -91,10 +85,7 @@ pub(crate) fn metadata(file: impl AsFd) -> io::Result<Metadata> {
     Ok(unsafe { stat.assume_init() }.into())
 }
 
-/// The metadata of what a name in a directory stands for, a symlink itself and not what it leads to.
-///
-/// # Errors
-/// The system's (fstatat(2)).
+/// Metadata of a name in a directory; of a symlink itself, not of its target.
 pub(crate) fn metadata_at(directory: impl AsFd, name: &CStr) -> io::Result<Metadata> {
     let mut stat = MaybeUninit::<libc::stat>::uninit();
     let (directory, flags) = (directory.as_fd().as_raw_fd(), libc::AT_SYMLINK_NOFOLLOW);

@@ -1,7 +1,10 @@
-//! How to ask Linux: the only unsafe code of the project.
+//! System calls that the standard library does not have: the only unsafe code of the project.
 //!
 //! A wrapper takes slices and borrowed descriptors, returns `io::Result` and owned descriptors, and
 //! lets nothing raw out. It decides nothing: policy and numbers live in `server` and `site`.
+//!
+//! The calls of the loop are made by their number (syscall(2)). The C library's functions for them let a thread be
+//! cancelled, and pay for that with two atomic operations a call as soon as there is more than one thread.
 #![allow(unsafe_code)]
 
 pub(crate) mod descriptor_limit;

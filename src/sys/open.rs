@@ -12,9 +12,6 @@ use super::file::{Kind, Metadata, metadata, stat};
 use super::{check_size, uninterrupted};
 
 /// Opens a directory only as a place to look from.
-///
-/// # Errors
-/// The system's: it is missing, no directory, or may not be searched.
 pub(crate) fn open_directory(path: &CStr) -> io::Result<OwnedFd> {
     open_at(None, path, libc::O_PATH | libc::O_DIRECTORY)
 }
@@ -36,11 +33,11 @@ fn open_by_path(path: &CStr, flags: libc::c_int) -> io::Result<File> {
     let flags = flags | libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC;
     // SAFETY: `path` ends in NUL.
     let descriptor = uninterrupted(|| unsafe { libc::open(path.as_ptr(), flags, MODE) })?;
-    // SAFETY: the kernel has just made this descriptor for us and nobody else has it.
+    // SAFETY: the kernel has just made this descriptor for us, and nothing else owns it.
     Ok(File::from(unsafe { OwnedFd::from_raw_fd(descriptor) }))
 }
 
-/// How [`open_beneath`] opens.
+/// Purpose of [`open_beneath`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
     /// To read a file. Never blocks, whatever the name stands for.
@@ -49,7 +46,7 @@ pub(crate) enum Purpose {
     Look,
     /// To read the names in a directory.
     List,
-    /// To see what a name stands for.
+    /// To see the kind of a name.
     Identify,
 }
 
@@ -78,7 +75,7 @@ pub(crate) fn open_beneath(directory: BorrowedFd, path: &CStr, purpose: Purpose)
     if !BY_COMPONENTS.load(Ordering::Relaxed) {
         match open_by_kernel(directory, path, purpose) {
             // Something was renamed somewhere while `..` was followed, and the kernel does not say whether it
-            // matters. By hand it does not: what is opened stays where it is.
+            // matters. By hand it does not: a directory that is open stays the same one.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {}
             Err(error) if is_missing_or_forbidden(&error) => {
@@ -121,7 +118,7 @@ fn open_with(
     let descriptor = uninterrupted(|| unsafe {
         libc::syscall(libc::SYS_openat2, from, path.as_ptr(), &raw const how, size) as libc::c_int
     })?;
-    // SAFETY: the kernel has just made this descriptor for us and nobody else has it.
+    // SAFETY: the kernel has just made this descriptor for us, and nothing else owns it.
     Ok(File::from(unsafe { OwnedFd::from_raw_fd(descriptor) }))
 }
 
@@ -151,7 +148,7 @@ impl From<LeadsOutside> for io::Error {
 }
 
 /// `openat2(RESOLVE_BENEATH)` by hand, but for absolute symlinks: every name is opened without following, and a
-/// symlink's target is walked in its place. `..` goes back along the directories that were opened, which nobody can
+/// symlink's target is walked in its place. `..` goes back along the directories that were opened, which no one can
 /// move under our feet.
 fn open_by_components(directory: BorrowedFd, path: &CStr, purpose: Purpose) -> io::Result<File> {
     let mut opened: Vec<OwnedFd> = Vec::new();
@@ -251,7 +248,7 @@ fn open_at(directory: Option<BorrowedFd>, path: &CStr, flags: libc::c_int) -> io
     // SAFETY: `path` ends in NUL.
     let descriptor =
         uninterrupted(|| unsafe { libc::openat(directory, path.as_ptr(), flags | libc::O_CLOEXEC) })?;
-    // SAFETY: the kernel has just made this descriptor for us and nobody else has it.
+    // SAFETY: the kernel has just made this descriptor for us, and nothing else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
 }
 

@@ -1,4 +1,4 @@
-//! What of a file is in memory, and bringing it there (cachestat(2), preadv2(2), readahead(2)).
+//! The parts of a file that are in memory, and bringing others there (cachestat(2), preadv2(2), readahead(2)).
 
 use std::fs::File;
 use std::io;
@@ -16,13 +16,13 @@ pub(crate) fn read_if_resident(file: &File, offset: u64, count: usize, buffer: &
     let room = buffer.spare_capacity_mut();
     let is_read = read_without_waiting(file, offset, &mut room[..count]).is_ok_and(|read| read == count);
     if is_read {
-        // SAFETY: the kernel has filled in `count` bytes behind the ones that were there.
+        // SAFETY: the kernel has filled in `count` bytes after the ones that were there.
         unsafe { buffer.set_len(buffer.len() + count) };
     }
     is_read
 }
 
-/// Reads what is in memory, into `room`; `WouldBlock` when that is nothing.
+/// Reads the bytes that are in memory into `room`; `WouldBlock` when none are.
 fn read_without_waiting(file: &File, offset: u64, room: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
     let slice = libc::iovec { iov_base: room.as_mut_ptr().cast(), iov_len: room.len() };
     // SAFETY: `slice` is `room`, and the kernel writes no more than that.
@@ -35,10 +35,10 @@ fn read_without_waiting(file: &File, offset: u64, room: &mut [MaybeUninit<u8>]) 
 /// has nothing to do.
 const PAGE: u64 = 4096;
 
-/// Whether a range of a file, not empty, is in memory, so that sending it waits for no disk.
+/// Tells if a range of a file, not empty, is in memory: sending it then waits for no disk.
 ///
 /// The kernel counts the pages that there are, those included that are still on their way from the disk: the
-/// last byte tells whether they have come. Where it may not count (before 6.5, or a file of somebody else)
+/// last byte tells whether they have come. Where it may not count (before 6.5, or a file of another user)
 /// the first and the last byte stand for the whole. A file system that tells neither (overlayfs) is taken to
 /// have nothing in memory.
 pub(crate) fn is_resident(file: &File, range: Range<u64>) -> bool {
@@ -56,7 +56,7 @@ pub(crate) fn are_pages_resident(file: &File, range: &Range<u64>) -> Option<bool
     Some(counted > last / PAGE - range.start / PAGE && is_byte_resident(file, last).unwrap_or(true))
 }
 
-/// Whether a byte is in memory; `None` where the file system does not tell.
+/// Tells if a byte is in memory; `None` where the file system does not.
 fn is_byte_resident(file: &File, position: u64) -> Option<bool> {
     match read_without_waiting(file, position, &mut [MaybeUninit::uninit()]) {
         Err(error) if error.raw_os_error() == Some(libc::EOPNOTSUPP) => None,
@@ -64,7 +64,7 @@ fn is_byte_resident(file: &File, position: u64) -> Option<bool> {
     }
 }
 
-/// How many pages of a range are in memory, or on their way to it; `None` where the kernel cannot tell.
+/// Counts the pages of a range that are in memory, or on their way to it; `None` where the kernel cannot.
 fn count_pages(file: &File, range: &Range<u64>) -> Option<u64> {
     let range = [range.start, range.end - range.start];
     let mut pages = [0u64; 5];
@@ -83,7 +83,7 @@ fn count_pages(file: &File, range: &Range<u64>) -> Option<u64> {
 pub(crate) fn read_into_memory(file: &File, range: Range<u64>) -> io::Result<()> {
     const STRIDE: usize = 64 * 1024;
     let count = (range.end - range.start) as usize;
-    // It is a hint, and what matters is the waiting below.
+    // A hint: the loop below is what waits.
     // SAFETY: the call takes no pointer.
     let _ = unsafe { libc::readahead(file.as_raw_fd(), range.start as libc::off64_t, count) };
     for position in range.clone().step_by(STRIDE).chain(range.end.checked_sub(1)) {

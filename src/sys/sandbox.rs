@@ -15,14 +15,11 @@ use seccompiler::{
     SeccompRule,
 };
 
-/// From now on only what lies beneath these directories can be opened, and only to be read; no socket can
-/// listen or connect, and other processes get no signal, as far as the kernel knows how. Open files stay open.
-/// Returns false when the kernel knows nothing of it.
-///
-/// # Errors
-/// What the kernel refused.
+/// Gives up all files but those beneath these directories, which can only be read. No socket can listen or connect, and
+/// no other process gets a signal, as far as the kernel knows how. Open files stay open. Returns false when the kernel
+/// has no Landlock.
 pub(crate) fn forbid_files(readable: &[PathBuf]) -> Result<bool, String> {
-    // What a kernel does not know of this version is left out.
+    // Rights that an older kernel does not know are left out.
     let abi = ABI::V7;
     let restrict = || {
         let mut ruleset = Ruleset::default()
@@ -41,11 +38,7 @@ pub(crate) fn forbid_files(readable: &[PathBuf]) -> Result<bool, String> {
     Ok(status.ruleset != RulesetStatus::NotEnforced)
 }
 
-/// From now on only the system calls that the server makes are there; any other one fails as if the kernel did
-/// not know it.
-///
-/// # Errors
-/// What the kernel refused, or that there is no filter for this architecture.
+/// Gives up all system calls but those that the server makes. Any other fails as if the kernel did not know it.
 pub(crate) fn forbid_system_calls() -> Result<(), String> {
     let install = || -> Result<(), seccompiler::Error> {
         let architecture = std::env::consts::ARCH.try_into()?;
@@ -102,14 +95,16 @@ fn allowed() -> Result<Rules, BackendError> {
         (libc::SYS_prctl, vec![equals(0, libc::PR_SET_NAME as u64)]),
         // The end by a panic.
         (libc::SYS_tgkill, vec![equals(0, process)]),
-        // What a client has taken, how much may wait for it, and that it is given up.
+        // For a client: how much it has taken, how much may wait for it, and resetting its connection.
         (libc::SYS_ioctl, vec![equals(1, u64::from(TIOCOUTQ))]),
         (
             libc::SYS_setsockopt,
             vec![equals(1, libc::IPPROTO_TCP as u64), equals(2, libc::TCP_NOTSENT_LOWAT as u64)],
         ),
         (libc::SYS_setsockopt, vec![equals(1, libc::SOL_SOCKET as u64), equals(2, libc::SO_LINGER as u64)]),
-        // What the standard library checks in debug builds.
+        // A second descriptor for standard error, to say why the server ends.
+        (libc::SYS_fcntl, vec![equals(1, libc::F_DUPFD_CLOEXEC as u64)]),
+        // A check of the standard library's in debug builds.
         (libc::SYS_fcntl, vec![equals(1, libc::F_GETFD as u64)]),
     ] {
         let condition = |(argument, comparison, value)| {

@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use super::check;
 
-/// What an operator says to the server.
+/// A command of the operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Signal {
     /// SIGTERM or SIGINT.
@@ -37,15 +37,12 @@ pub(crate) struct Signals(File);
 
 impl Signals {
     /// Blocks SIGTERM, SIGINT, SIGHUP and SIGUSR1 for this thread and the ones it starts from now on, and
-    /// opens what they are read from. Blocked signals reach process 1 of a container too.
-    ///
-    /// # Errors
-    /// The system's, when there are too many descriptors.
+    /// opens the descriptor that they are read from. Blocked signals reach process 1 of a container too.
     pub(crate) fn new() -> io::Result<Signals> {
         let set = block_signals();
         // SAFETY: `set` lives through the call.
         let descriptor = check(unsafe { libc::signalfd(-1, &set, libc::SFD_NONBLOCK | libc::SFD_CLOEXEC) })?;
-        // SAFETY: the kernel has just made this descriptor for us and nobody else has it.
+        // SAFETY: the kernel has just made this descriptor for us, and nothing else owns it.
         Ok(Signals(File::from(unsafe { OwnedFd::from_raw_fd(descriptor) })))
     }
 

@@ -5,6 +5,7 @@ use std::io;
 use std::mem::{MaybeUninit, size_of};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{check, check_size};
@@ -18,7 +19,7 @@ pub(crate) struct Options {
     /// Seconds for which the kernel may wait for the first bytes of a connection before it hands it over
     /// (TCP_DEFER_ACCEPT).
     pub defer_seconds: u32,
-    /// Bytes that the kernel keeps at most of what could not be sent yet (TCP_NOTSENT_LOWAT).
+    /// Bytes that the kernel buffers at most before it can send them (TCP_NOTSENT_LOWAT).
     pub unsent_limit: u32,
 }
 
@@ -29,15 +30,12 @@ pub(crate) struct Listener(OwnedFd);
 impl Listener {
     /// Takes an address; port 0 lets the system choose. `::` takes IPv4 too. Nobody can connect before
     /// [`Listener::listen`].
-    ///
-    /// # Errors
-    /// The system's: the address is in use, not ours, or its port is reserved.
     pub(crate) fn bind(address: SocketAddr, reuse_port: bool, options: Options) -> io::Result<Listener> {
         let family = if address.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
         let kind = libc::SOCK_STREAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
         // SAFETY: the call takes no pointer.
         let descriptor = check(unsafe { libc::socket(family, kind, 0) })?;
-        // SAFETY: the kernel has just made this descriptor for us and nobody else has it.
+        // SAFETY: the kernel has just made this descriptor for us, and nothing else owns it.
         let socket = unsafe { OwnedFd::from_raw_fd(descriptor) };
         set_option(socket.as_fd(), libc::SOL_SOCKET, libc::SO_REUSEADDR, 1)?;
         if address.is_ipv6() {
@@ -52,9 +50,6 @@ impl Listener {
     }
 
     /// Listens, and returns false if it does already. From this moment on clients can connect.
-    ///
-    /// # Errors
-    /// The system's: another socket has begun to listen there.
     pub(crate) fn listen(&self, backlog: i32) -> io::Result<bool> {
         if get_option(self.0.as_fd(), libc::SOL_SOCKET, libc::SO_ACCEPTCONN)? == 1 {
             return Ok(false);
@@ -64,7 +59,7 @@ impl Listener {
         Ok(true)
     }
 
-    /// Whether other sockets may share the port.
+    /// Tells if other sockets may share the port.
     pub(crate) fn shares_port(&self) -> io::Result<bool> {
         Ok(get_option(self.0.as_fd(), libc::SOL_SOCKET, libc::SO_REUSEPORT)? == 1)
     }
@@ -86,7 +81,7 @@ impl Listener {
     /// The socket that a supervisor has opened and passes on, if it has (sd_listen_fds(3)); the first call gets it.
     ///
     /// # Errors
-    /// `InvalidInput` for more than one, or for what is no listening TCP socket.
+    /// `InvalidInput` for more than one, or for a descriptor that is no listening TCP socket.
     pub(crate) fn inherited(options: Options) -> io::Result<Option<Listener>> {
         /// The first descriptor after the three standard streams.
         const FIRST: RawFd = 3;
@@ -123,9 +118,6 @@ impl Listener {
     }
 
     /// The address that it listens on, with its real port.
-    ///
-    /// # Errors
-    /// The system's; there is none that a correct program sees.
     pub(crate) fn local_address(&self) -> io::Result<SocketAddr> {
         let mut raw = RawAddress::empty();
         let mut length = RawAddress::SIZE;
@@ -143,10 +135,11 @@ impl Listener {
         let mut raw = RawAddress::empty();
         let mut length = RawAddress::SIZE;
         let flags = libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+        let (listener, room) = (self.0.as_raw_fd(), &raw mut length);
         // SAFETY: `raw` has room for `length` bytes.
-        let result = unsafe { libc::accept4(self.0.as_raw_fd(), raw.as_mut_ptr(), &mut length, flags) };
-        let descriptor = check(result)?;
-        // SAFETY: the kernel has just made this descriptor for us and nobody else has it.
+        let result = unsafe { libc::syscall(libc::SYS_accept4, listener, raw.as_mut_ptr(), room, flags) };
+        let descriptor = check(result as libc::c_int)?;
+        // SAFETY: the kernel has just made this descriptor for us, and nothing else owns it.
         let socket = Socket(unsafe { OwnedFd::from_raw_fd(descriptor) });
         Ok((socket, raw.into()))
     }
@@ -157,6 +150,9 @@ impl AsFd for Listener {
         self.0.as_fd()
     }
 }
+
+/// No address: the peer of a connected socket is known.
+const NO_ADDRESS: *const libc::c_void = ptr::null();
 
 /// A connected socket; dropping it closes it.
 #[derive(Debug)]
@@ -171,22 +167,24 @@ impl Socket {
         Ok((Socket(ours.into()), theirs))
     }
 
-    /// Appends what has arrived to `buffer`, within its spare capacity. 0 is the end of the input.
+    /// Appends the bytes that have arrived to `buffer`, within its spare capacity. 0 is the end of the input.
     ///
     /// # Errors
     /// `WouldBlock` when nothing has arrived; the connection's.
     pub(crate) fn receive(&self, buffer: &mut Vec<u8>, limit: usize) -> io::Result<usize> {
         let spare = buffer.spare_capacity_mut();
         let room = spare.len().min(limit);
+        let (socket, pointer) = (self.0.as_raw_fd(), spare.as_mut_ptr());
         // SAFETY: the spare capacity has at least `room` bytes, and the kernel writes no more than that.
-        let received = unsafe { libc::recv(self.0.as_raw_fd(), spare.as_mut_ptr().cast(), room, 0) };
-        let received = check_size(received)?;
-        // SAFETY: the kernel has filled in `received` bytes behind the ones that were there.
+        let received =
+            unsafe { libc::syscall(libc::SYS_recvfrom, socket, pointer, room, 0, NO_ADDRESS, NO_ADDRESS) };
+        let received = check_size(received as libc::ssize_t)?;
+        // SAFETY: the kernel has filled in `received` bytes after the ones that were there.
         unsafe { buffer.set_len(buffer.len() + received) };
         Ok(received)
     }
 
-    /// Whether something has arrived that was not received yet, the end of the input included.
+    /// Tells if there is something to receive, the end of the input included.
     pub(crate) fn has_input(&self) -> bool {
         let mut byte = 0u8;
         let pointer = (&raw mut byte).cast();
@@ -202,9 +200,11 @@ impl Socket {
     pub(crate) fn send(&self, slices: &[io::IoSlice<'_>], more: bool) -> io::Result<usize> {
         let flags = libc::MSG_NOSIGNAL | if more { libc::MSG_MORE } else { 0 };
         if let [slice] = slices {
+            let (socket, pointer) = (self.0.as_raw_fd(), slice.as_ptr());
             // SAFETY: the slice is readable for its whole length.
             return check_size(unsafe {
-                libc::send(self.0.as_raw_fd(), slice.as_ptr().cast(), slice.len(), flags)
+                libc::syscall(libc::SYS_sendto, socket, pointer, slice.len(), flags, NO_ADDRESS, 0)
+                    as libc::ssize_t
             });
         }
         // SAFETY: all zeros is a valid message header: no address, no slices, no control data.
@@ -235,27 +235,24 @@ impl Socket {
         if result < 0 { None } else { u64::try_from(count).ok() }
     }
 
-    /// Lets the kernel keep as much of what could not be sent yet as it likes: fewer and larger steps.
+    /// Lets the kernel buffer as much as it likes before it can send it: fewer and larger steps.
     pub(crate) fn lengthen_queue(&self) {
-        // It fails for no socket of ours.
+        // Cannot fail for a TCP socket.
         let _ = set_option(self.0.as_fd(), libc::IPPROTO_TCP, libc::TCP_NOTSENT_LOWAT, -1);
     }
 
-    /// Makes closing throw away what was not acknowledged, and reset the connection. Otherwise the kernel
+    /// Makes closing throw away all bytes that were not acknowledged, and reset the connection. Otherwise the kernel
     /// would keep it, for a client that has been given up, for a long time.
     pub(crate) fn forget_when_closed(&self) {
         let value = libc::linger { l_onoff: 1, l_linger: 0 };
         let size = size_of::<libc::linger>() as libc::socklen_t;
         let pointer = (&raw const value).cast();
-        // SAFETY: `value` lives through the call and has `size` bytes. It fails for no socket of ours.
+        // SAFETY: `value` lives through the call and has `size` bytes. Cannot fail for a TCP socket.
         let _ =
             unsafe { libc::setsockopt(self.0.as_raw_fd(), libc::SOL_SOCKET, libc::SO_LINGER, pointer, size) };
     }
 
     /// Says that nothing more is sent; the other direction stays open.
-    ///
-    /// # Errors
-    /// The system's, when the peer is gone already.
     pub(crate) fn shutdown_write(&self) -> io::Result<()> {
         // SAFETY: the call takes no pointer.
         check(unsafe { libc::shutdown(self.0.as_raw_fd(), libc::SHUT_WR) }).map(drop)

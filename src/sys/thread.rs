@@ -2,7 +2,7 @@
 
 use std::mem::MaybeUninit;
 
-/// How often this thread has given up the processor by itself, because it had to wait.
+/// Counts how often this thread has given up the processor by itself, because it had to wait.
 pub(crate) fn waits() -> i64 {
     let mut usage = MaybeUninit::<libc::rusage>::zeroed();
     // SAFETY: `usage` has room for the answer, and all zeros, as they stand if the call fails, are valid.

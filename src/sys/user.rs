@@ -1,4 +1,4 @@
-//! Whose rights this process has (credentials(7)).
+//! User and group of the process (credentials(7)).
 
 use std::io;
 
@@ -13,8 +13,7 @@ pub(crate) struct Identity {
     pub group: u32,
 }
 
-/// Makes the process run as somebody else for good: the group, no further groups, and the user last, for
-/// afterwards nothing of it is allowed any more.
+/// Makes the process run as another user for good. The user is changed last: none of this is allowed afterwards.
 ///
 /// # Errors
 /// `PermissionDenied` unless the process runs as root.

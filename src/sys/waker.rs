@@ -12,13 +12,10 @@ pub(crate) struct Waker(File);
 
 impl Waker {
     /// A waker that is not readable yet.
-    ///
-    /// # Errors
-    /// The system's, when there are too many descriptors.
     pub(crate) fn new() -> io::Result<Waker> {
         // SAFETY: the call takes no pointer.
         let descriptor = check(unsafe { libc::eventfd(0, libc::EFD_NONBLOCK | libc::EFD_CLOEXEC) })?;
-        // SAFETY: the kernel has just made this descriptor for us and nobody else has it.
+        // SAFETY: the kernel has just made this descriptor for us, and nothing else owns it.
         Ok(Waker(File::from(unsafe { OwnedFd::from_raw_fd(descriptor) })))
     }
 

@@ -134,6 +134,10 @@ fn each_bad_line_is_warned_of_once_for_each_version() {
     }
     site.replace("_headers", "/*\n  Server: mine\n  X-A: 2\n");
     eventually("the second version", || server.get("/").field("X-A") == Some("2"));
+    // A date is no version.
+    site.set_modified("_headers", 784_111_777);
+    site.write("_redirects", "/a /b\n");
+    eventually("the next look", || server.get("/a").status == 301);
     server.process.signal(libc::SIGTERM);
     server.process.await_exit();
     let lines = server.process.errors.await_end();

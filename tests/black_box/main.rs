@@ -31,14 +31,19 @@ mod tls_renewal;
 
 // From a target to a file, and never to any other file.
 mod charset;
+mod clean_urls;
 mod confinement;
 mod dot_files;
 mod files;
 mod freshness;
+mod listing;
 mod media_types;
+mod missing;
 mod redirect;
 
-// The rules of a site.
+// Fields and redirects that the operator sets.
+mod check;
+mod flag_fields;
 mod headers_rules;
 mod redirects;
 

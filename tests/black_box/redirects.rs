@@ -219,6 +219,21 @@ fn a_rewrite_is_a_file_in_every_way_and_not_chained() {
 }
 
 #[test]
+fn a_page_that_is_missing_leaves_the_status() {
+    let site = Site::new();
+    site.write("404.html", "not here");
+    site.write("_redirects", "/a /nothing.html 410\n/b /nothing.html 404\n/c /nothing.html 200\n");
+    let server = site.serve();
+    for (target, status, text) in
+        [("/a", 410, "<h1>410</h1>"), ("/b", 404, "not here"), ("/c", 404, "not here")]
+    {
+        let reply = server.get(target);
+        assert_eq!(reply.status, status, "{target}");
+        assert!(reply.text().contains(text), "{target}: {}", reply.text());
+    }
+}
+
+#[test]
 fn hostile_targets_stay_within_the_path() {
     let site = Site::new();
     site.write(

@@ -4,8 +4,8 @@
 #   tests/clients/run.sh [HTTPD]      HTTPD: the binary; without it the script builds target/release/httpd.
 #
 # Needs bash, coreutils, curl and Python 3. Each of these is used where it is found and skipped with a word
-# where it is not: wget, busybox, aria2c, zsync, git, ab (apache2-utils), wrk, apt-get with dpkg-deb, pip,
-# haproxy, chromium; brotli, gzip and zstd for coded files; ffmpeg for a video (without it a sound is played);
+# where it is not: wget, lftp, rclone, busybox, aria2c, zsync, git, ab (apache2-utils), wrk, apt-get with
+# dpkg-deb, pip, haproxy, chromium; brotli, gzip and zstd for coded files; ffmpeg for a video (without it a sound is played);
 # IPv6 on the loopback.
 # httplint and REDbot are skipped unless Python finds them, or CLIENTS_INSTALL=1 lets the script install
 # them with pip into a virtual environment that is removed at the end; that is all that ever leaves the
@@ -21,7 +21,7 @@ project=$(dirname "$(dirname "$clients")")
 mib=$((1024 * 1024))
 # A file each, with a function `use_NAME`, in this order.
 names=(curl_ranges curl_conditions curl_codings curl_heads curl_connections curl_paths ipv6 wget busybox aria2 zsync git apt pip
-    python haproxy lint chromium)
+    python haproxy lint chromium listing)
 for name in harness site "${names[@]}" load; do
     # shellcheck source=/dev/null
     source "$clients/$name.sh"

@@ -5,12 +5,15 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{Connection, Fetching, ReadingChunks, ReadingHead, State, Turn};
+use crate::http::request::Request;
 use crate::http::status::Status;
-use crate::http1::framing::{Body, FramingError, Skipped};
+use crate::http1::framing::{Body, FramingError, Skipped, Skipper};
 use crate::http1::render::{self, Persistence};
-use crate::server::access_log::Line;
+use crate::server::access_log::{AccessLog, Line};
 use crate::server::exchange::{self, Exchange, Next};
 use crate::server::input::Input;
+use crate::site::Site;
+use crate::site::now::Now;
 use crate::site::pending::{Job, Pending};
 use crate::site::response::{self, Response};
 
@@ -25,6 +28,14 @@ enum Step {
     Incomplete,
     /// A job, or the rest of the body, is missing.
     Waits,
+}
+
+/// The outcome of an attempt to get one response.
+enum Attempt {
+    /// It is there, with its line for the log.
+    Answered(Exchange, Option<Line>),
+    /// A job is to be done before; the jobs that were done already, and when the request came.
+    Waits(Box<Job>, Pending, Instant),
 }
 
 impl Connection {
@@ -54,52 +65,102 @@ impl Connection {
 
     /// Answers the request at the front of the input. One that has to wait moves to the state if it is the first one;
     /// otherwise the responses before it are to be sent.
-    fn answer_one(&mut self, input: &mut Input, turn: &mut Turn, is_first: bool, mut is_last: bool) -> Step {
-        let chunks = match turn.parser.advance(input.rest()) {
-            Ok(Some(request)) => exchange::chunks_to_read(&request),
+    fn answer_one(&mut self, input: &mut Input, turn: &mut Turn, is_first: bool, is_last: bool) -> Step {
+        let request = match turn.parser.advance(input.rest()) {
+            Ok(Some(request)) => request,
             Ok(None) => return Step::Incomplete,
             Err(error) => return self.refuse_last(error.status(), input, turn),
         };
-        // A request that is the last one anyway does not need its body read. One that is too long makes it the last.
-        if let Some(mut skipper) = chunks.filter(|_| !is_last) {
-            match skipper.skip(&input.rest()[turn.parser.length()..]) {
-                Ok(Skipped::End(_)) => {}
-                Err(FramingError::TooLong) => is_last = true,
-                Ok(Skipped::All) => {
-                    let length = turn.parser.length();
-                    turn.parser.reset();
-                    if is_first {
-                        let head = input.take_rest()[..length].to_vec();
-                        let reading = ReadingChunks { head, skipper, since: turn.now.instant };
-                        self.state = State::ReadingChunks(Box::new(reading));
-                    }
-                    return Step::Waits;
-                }
-                Err(error) => return self.refuse_last(error.status(), input, turn),
-            }
+        // A request that is the last one anyway does not need its body read.
+        if !is_last && let Some(skipper) = exchange::chunks_to_read(&request) {
+            return self.answer_chunked(skipper, input, turn, is_first);
         }
-        let (pending, since) = self.take_pending(turn.now.instant);
-        let Ok(Some(request)) = turn.parser.advance(input.rest()) else { return Step::Incomplete };
         let https_port = self.is_redirected.then_some(turn.https_port);
-        let exchange = exchange::answer(&request, turn.site, &turn.now, &pending, https_port, is_last);
-        let Exchange { response, persistence, next } = match exchange {
-            Ok(exchange) => exchange,
-            Err(job) => {
+        let attempt =
+            self.attempt(&request, https_port, is_last, turn.site, &turn.now, turn.log.as_deref());
+        self.conclude(attempt, input, turn, is_first, is_last)
+    }
+
+    /// Answers the request at the front of the input after its chunked body, as far as that has come.
+    fn answer_chunked(
+        &mut self,
+        mut skipper: Skipper,
+        input: &mut Input,
+        turn: &mut Turn,
+        is_first: bool,
+    ) -> Step {
+        let length = turn.parser.length();
+        let is_last = match skipper.skip(&input.rest()[length..]) {
+            Ok(Skipped::End(_)) => false,
+            // The answer does not depend on the body, and nothing after it is read.
+            Err(FramingError::TooLong) => true,
+            Err(error) => return self.refuse_last(error.status(), input, turn),
+            Ok(Skipped::All) => {
                 turn.parser.reset();
                 if is_first {
-                    turn.jobs.push(self.wait_for(job, pending, since, is_last, input));
+                    let head = input.take_rest()[..length].to_vec();
+                    let reading = ReadingChunks { head, skipper, since: turn.now.instant };
+                    self.state = State::ReadingChunks(Box::new(reading));
                 }
                 return Step::Waits;
             }
         };
-        let line = turn
-            .log
-            .as_ref()
-            .map(|log| Line::new(self.client, log.time(), Some(&request), response.status, since));
-        push(response, persistence, line, turn);
-        input.consume(turn.parser.length());
+        let Ok(Some(request)) = turn.parser.advance(input.rest()) else { return Step::Incomplete };
+        let https_port = self.is_redirected.then_some(turn.https_port);
+        let attempt =
+            self.attempt(&request, https_port, is_last, turn.site, &turn.now, turn.log.as_deref());
+        self.conclude(attempt, input, turn, is_first, is_last)
+    }
+
+    /// Asks for the response to a request, and makes its line for the log.
+    fn attempt(
+        &mut self,
+        request: &Request,
+        https_port: Option<u16>,
+        is_last: bool,
+        site: &mut Site,
+        now: &Now,
+        log: Option<&AccessLog>,
+    ) -> Attempt {
+        let (pending, since) = self.take_pending(now.instant);
+        match exchange::answer(request, site, now, &pending, https_port, is_last) {
+            Ok(exchange) => {
+                let status = exchange.response.status;
+                let line = log.map(|log| Line::new(self.client, log.time(), Some(request), status, since));
+                Attempt::Answered(exchange, line)
+            }
+            Err(job) => Attempt::Waits(job, pending, since),
+        }
+    }
+
+    /// Puts the response to the request at the front of the input into the output; or keeps the request, if it is the
+    /// first one, until its job is done.
+    fn conclude(
+        &mut self,
+        attempt: Attempt,
+        input: &mut Input,
+        turn: &mut Turn,
+        is_first: bool,
+        is_last: bool,
+    ) -> Step {
+        let length = turn.parser.length();
         turn.parser.reset();
-        Step::Answered(next)
+        match attempt {
+            Attempt::Answered(Exchange { response, persistence, next }, line) => {
+                push(response, persistence, line, turn);
+                input.consume(length);
+                Step::Answered(next)
+            }
+            Attempt::Waits(job, pending, since) => {
+                if is_first {
+                    let job: Arc<Job> = job.into();
+                    turn.jobs.push(Arc::clone(&job));
+                    let held = input.take_rest();
+                    self.state = State::Fetching(Box::new(Fetching { held, job, pending, since, is_last }));
+                }
+                Step::Waits
+            }
+        }
     }
 
     /// The jobs that were done for the first request, and when it came.
@@ -108,21 +169,6 @@ impl Connection {
             State::Fetching(fetching) => (fetching.pending, fetching.since),
             _ => (Pending::default(), now),
         }
-    }
-
-    /// Keeps the first request until a job is done, and returns the job.
-    fn wait_for(
-        &mut self,
-        job: Job,
-        pending: Pending,
-        since: Instant,
-        is_last: bool,
-        input: &mut Input,
-    ) -> Arc<Job> {
-        let job = Arc::new(job);
-        let fetching = Fetching { held: input.take_rest(), job: Arc::clone(&job), pending, since, is_last };
-        self.state = State::Fetching(Box::new(fetching));
-        job
     }
 
     /// Holds the rest of the input, with which nothing more can be done.

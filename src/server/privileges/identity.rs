@@ -5,10 +5,10 @@ use std::io;
 
 use crate::sys::user::Identity;
 
-/// Whom the option means. Without a group, it is the user's own.
+/// Finds the user and the group that the option names. Without a group, it is the user's own.
 ///
 /// # Errors
-/// The system's for the two files; `NotFound` for who is not in them.
+/// Those of reading the two files; `NotFound` for a name that is not in them.
 pub(crate) fn find(text: &str) -> io::Result<Identity> {
     let (user, group) = match text.split_once(':') {
         Some((user, group)) => (user, Some(group)),
@@ -63,7 +63,7 @@ mod tests {
             ("www", Some("7"), Some((33, 7))),
             ("33", None, Some((33, 34))),
             ("1000", Some("web"), Some((1000, 44))),
-            ("1000", None, None), // whose group nobody knows
+            ("1000", None, None), // its group is not known
             ("nobody", None, None),
             ("www", Some("nobody"), None),
             ("odd", None, None),

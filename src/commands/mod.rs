@@ -1,0 +1,3 @@
+//! What the command does other than serving: a file for each subcommand.
+
+pub mod check;
