@@ -273,6 +273,11 @@ impl Connection {
         matches!(self.state, State::Idle { .. } | State::Handshaking { .. })
     }
 
+    /// True while the next bytes of the client belong to a handshake.
+    pub(super) fn is_handshaking(&self) -> bool {
+        self.is_admitted && self.transport.is_handshaking()
+    }
+
     /// Whether it waits for a request of which nothing has come.
     pub(super) fn is_idle(&self) -> bool {
         self.idle_since().is_some()

@@ -115,11 +115,19 @@ impl Transport {
         }
         let session = self.session_with_room()?;
         let mut content = [0; RECORD];
-        let count = file.read_at(&mut content[..count.min(RECORD)], offset)?;
-        if count > 0 {
-            session.encrypt(&content[..count])?;
+        let mut sent = 0;
+        while sent < count && session.unsent().len() < COLLECTED {
+            let room = (count - sent).min(RECORD);
+            let length = match file.read_at(&mut content[..room], offset + sent as u64) {
+                Ok(0) => break,
+                Ok(length) => length,
+                Err(_) if sent > 0 => break, // it comes again
+                Err(error) => return Err(error),
+            };
+            session.encrypt(&content[..length])?;
+            sent += length;
         }
-        Ok(count)
+        Ok(sent)
     }
 
     /// The session, when it holds less than is sent at once.

@@ -43,6 +43,9 @@ const EVENTS: usize = 512;
 /// The time for which idle connections stay open after a stop signal. A request may already be on its way; closing at
 /// once would lose it, and the client could not tell.
 pub(super) const DRAIN_TIME: Duration = Duration::from_millis(250);
+/// The time after which a turn begins no further step of a handshake. One signature takes milliseconds with a long RSA
+/// key, and clients whose handshake is done would have to wait for all of them.
+const HANDSHAKE_TIME: Duration = Duration::from_millis(2);
 /// Bytes that are read in a turn from all connections together; what is left waits for the next turn.
 const ARENA: usize = 512 * 1024;
 
@@ -294,11 +297,14 @@ impl Worker {
         }
     }
 
-    /// Receives into the arena. When that is full the rest waits for the next turn: epoll will say so again.
+    /// Receives into the arena. When that is full, or the time for handshakes is over, the rest waits for the next turn:
+    /// epoll will say so again.
     fn receive(&mut self, token: usize) {
         let start = self.arena.len();
         let is_new = self.slots[token].watched.is_none();
-        let event = if self.arena.capacity() - start < RECEIVED {
+        let is_late = self.slots[token].connection.is_handshaking()
+            && Instant::now() >= self.now.instant + HANDSHAKE_TIME;
+        let event = if is_late || self.arena.capacity() - start < RECEIVED {
             if !is_new {
                 return;
             }

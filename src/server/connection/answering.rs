@@ -76,8 +76,7 @@ impl Connection {
             return self.answer_chunked(skipper, input, turn, is_first);
         }
         let https_port = self.is_redirected.then_some(turn.https_port);
-        let attempt =
-            self.attempt(&request, https_port, is_last, turn.site, &turn.now, turn.log.as_deref());
+        let attempt = self.attempt(&request, https_port, is_last, turn.site, &turn.now, turn.log.as_deref());
         self.conclude(attempt, input, turn, is_first, is_last)
     }
 
@@ -107,8 +106,7 @@ impl Connection {
         };
         let Ok(Some(request)) = turn.parser.advance(input.rest()) else { return Step::Incomplete };
         let https_port = self.is_redirected.then_some(turn.https_port);
-        let attempt =
-            self.attempt(&request, https_port, is_last, turn.site, &turn.now, turn.log.as_deref());
+        let attempt = self.attempt(&request, https_port, is_last, turn.site, &turn.now, turn.log.as_deref());
         self.conclude(attempt, input, turn, is_first, is_last)
     }
 
