@@ -122,7 +122,7 @@ mod tests {
         threads.sender.send(Ok(())).unwrap();
         threads.sender.send(Err(io::ErrorKind::OutOfMemory.into())).unwrap();
         threads.finished.wake();
-        let error = threads.wait(Signals::new().unwrap(), &Log::open(None).unwrap()).unwrap_err();
+        let error = threads.wait(Signals::new().unwrap(), &Log::open(None).unwrap(), None).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::OutOfMemory);
     }
 }

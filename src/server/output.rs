@@ -346,7 +346,7 @@ mod tests {
         let content = Content::Memory(vec![b'x'; length].into());
         let representation = Rc::new(Representation::new(&[], &[], "text/html", content));
         let (socket, _client) = Socket::pair().unwrap();
-        let transport = Transport::Plain(socket);
+        let mut transport = Transport::plain(socket);
         let now = Instant::now();
         for (until, least, most) in
             [(now, 1, BATCH as u64 + 10), (now + SENDING_TIME * 1000, 100_000, MEMORY_BUDGET)]
@@ -354,7 +354,7 @@ mod tests {
             let mut output = Output::default();
             output.push_text(|text| text.extend_from_slice(b"the head: "));
             output.push_content(Rc::clone(&representation), 0..length as u64);
-            assert_eq!(output.send(&transport, false, until).unwrap(), Sent::Part);
+            assert_eq!(output.send(&mut transport, false, until).unwrap(), Sent::Part);
             assert!((least..=most).contains(&output.sent_bytes()), "{} bytes", output.sent_bytes());
         }
     }
