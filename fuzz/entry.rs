@@ -4,8 +4,6 @@
 //! anywhere, spelled in another case, joined to one line, the answer is the same. The properties of
 //! well-formed input, beside a naive twin, are in `tests/properties.rs`.
 
-#![allow(unreachable_pub, reason = "a crate of its own here, a module of the tests there")]
-
 #[path = "listing.rs"]
 mod listing;
 

@@ -9,6 +9,7 @@ use clap::builder::Resettable;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
+use crate::http::encoding::{Coding, SIDECARS};
 use crate::rules::Reading;
 
 const STYLES: Styles = Styles::styled()
@@ -26,7 +27,7 @@ const STYLES: Styles = Styles::styled()
 #[command(name = "httpd", version, styles = STYLES, max_term_width = 100)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct Config {
-    /// The work other than serving.
+    /// Work other than serving.
     #[command(subcommand)]
     pub command: Option<Command>,
     /// Address that clients connect to.
@@ -95,6 +96,12 @@ pub enum Command {
     /// One line a finding. The exit code is 1 if any is an error: a line that is skipped, a redirect that goes in a
     /// circle, a destination that is missing.
     Check(Check),
+    /// Write file.br, file.zst and file.gz beside files that become smaller by that
+    ///
+    /// Files of 1 KiB to 64 MiB whose type is not compressed by itself are compressed as far as they can be, on all
+    /// processors. A neighbour that decodes to its file is left alone, one that does not is replaced; what would save
+    /// less than 5 % is not written.
+    Precompress(Precompress),
 }
 
 /// What is checked, and how that is said.
@@ -120,6 +127,22 @@ pub enum Format {
     Text,
     /// An array of objects
     Json,
+}
+
+/// Neighbours that are written.
+#[derive(Args, Clone, Debug)]
+pub struct Precompress {
+    /// Folder whose files are compressed, and those of the folders in it
+    #[arg(short = 'r', long, env = "HTTPD_DOCUMENT_ROOT", value_name = "FOLDER", default_value = ".")]
+    pub document_root: PathBuf,
+
+    /// Codings, with commas between them
+    #[arg(long, value_name = "CODING", default_value = "br,zst,gz", value_delimiter = ',', value_parser = coding)]
+    pub codings: Vec<Coding>,
+
+    /// Compress and print the table, but write nothing
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// Address that clients connect to.
@@ -178,6 +201,9 @@ pub struct Files {
     #[arg(long, env = "HTTPD_NO_PRECOMPRESSED", value_parser = clap::builder::FalseyValueParser::new())]
     pub no_precompressed: bool,
 
+    /// Do not compress files that have no such neighbour
+    #[arg(long, env = "HTTPD_NO_COMPRESS", value_parser = clap::builder::FalseyValueParser::new())]
+    pub no_compress: bool,
     /// A field of every response; it may be given several times
     #[arg(long, env = "HTTPD_HEADER", value_name = "NAME: VALUE", value_delimiter = '\n', value_parser = header)]
     pub header: Vec<Header>,
@@ -226,7 +252,7 @@ pub struct Files {
     #[arg(long, env = "HTTPD_RULES", value_name = "HOST", default_value = "netlify")]
     pub rules: RuleFiles,
 
-    /// Memory for files that are kept ready, in MiB over all workers; 0 reads each file anew
+    /// Memory for files that are kept ready, in MiB over all workers; 0 reads each file anew and compresses none
     #[arg(long, env = "HTTPD_CACHE_SIZE", value_name = "MIB", default_value_t = 64)]
     #[arg(value_parser = clap::value_parser!(u32).range(..=1024 * 1024))]
     pub cache_size: u32,
@@ -372,6 +398,12 @@ fn seconds(text: &str) -> Result<Duration, String> {
         Ok(seconds) if (0.001..=86_400.0).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
         _ => Err("not a number of seconds from 0.001 to 86400".into()),
     }
+}
+
+/// The coding of files with this suffix.
+fn coding(text: &str) -> Result<Coding, String> {
+    let known = SIDECARS.into_iter().find(|coding| coding.suffix().trim_start_matches('.') == text);
+    known.ok_or_else(|| "not one of br, zst and gz".into())
 }
 
 /// The name of a file in some folder.

@@ -40,6 +40,7 @@
 //! *A request is a straight line*: no handler tables, no callbacks. *Bad input is an ordinary value*: a parse error
 //! knows its status, a start-up error its one line, and nothing that comes from outside can panic.
 
+mod codec;
 pub mod commands;
 pub mod config;
 pub mod http;

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use otuserver::commands::check;
+use otuserver::commands::{check, precompress};
 use otuserver::config::{Command, Config};
 use otuserver::server::report;
 
@@ -24,6 +24,7 @@ fn main() -> ExitCode {
     match &config.command {
         None => finish(otuserver::server::run(&config).map(|()| true)),
         Some(Command::Check(options)) => finish(check::run(options)),
+        Some(Command::Precompress(options)) => finish(precompress::run(options)),
     }
 }
 

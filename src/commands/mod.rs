@@ -1,3 +1,4 @@
 //! What the command does other than serving: a file for each subcommand.
 
 pub mod check;
+pub mod precompress;

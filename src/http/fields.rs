@@ -37,6 +37,11 @@ impl Fields {
         let _ = write!(self.0, "{name}: {value}\r\n");
     }
 
+    /// Adds the fields of lines that [`Fields::lines`] returned, or of a part of them that ends where a line does.
+    pub fn push_lines(&mut self, lines: &[u8]) {
+        self.0.extend_from_slice(lines);
+    }
+
     /// The lines of HTTP/1.1 (RFC 9112 section 5), each with its line end.
     pub fn lines(&self) -> &[u8] {
         &self.0

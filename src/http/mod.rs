@@ -77,6 +77,7 @@
 pub mod accept;
 pub mod authority;
 pub mod charset;
+pub mod compressible;
 pub mod date;
 pub mod encoding;
 pub mod field;

@@ -5,22 +5,55 @@
 //! do for a while.
 
 use std::collections::VecDeque;
+use std::num::NonZero;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::site::pending::{Job, Outcome};
+use crate::sys::priority;
 
-/// Threads at most: enough to keep a disk's queue filled, few enough to wait on one.
-const THREADS: usize = 8;
+/// Threads at most that wait for disks: enough to keep a disk's queue filled, few enough to wait on one.
+const FOR_DISKS: usize = 8;
 /// The time for which a thread waits for work before it ends.
 const IDLE: Duration = Duration::from_secs(10);
+/// Jobs that may wait for a thread that computes. With more of them waiting, one that can be skipped is.
+const BUSY: usize = 64;
+/// The longest time that a job waits that can be skipped: with less to do, but on slower processors.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The threads. Those that compute are apart from those that wait for disks, so that neither hold up the other; they
+/// leave a processor to the workers, and give way to them on the others. A clone is another handle to the same ones.
+#[derive(Clone)]
+pub(super) struct Blocking {
+    for_disks: Pool,
+    for_processors: Pool,
+}
+
+impl Blocking {
+    /// No threads yet.
+    pub(super) fn new() -> Blocking {
+        let processors = thread::available_parallelism().map_or(1, NonZero::get);
+        Blocking {
+            for_disks: Pool::new(FOR_DISKS, || ()),
+            for_processors: Pool::new(processors.saturating_sub(1).max(1), lower_priority),
+        }
+    }
+
+    /// Does a job on a thread and delivers its outcome, unless the job is dropped before its turn comes. Where no
+    /// thread can be had the job is done at once: the caller then waits itself.
+    pub(super) fn run(&self, job: &Arc<Job>, deliver: impl FnOnce(Outcome) + Send + 'static) {
+        let pool = if job.computes() { &self.for_processors } else { &self.for_disks };
+        pool.run(job, deliver);
+    }
+}
 
 /// A job, and what happens with its outcome. The connection that asked for it owns the job: when it is gone, the job
 /// is skipped.
 struct Order {
     job: Weak<Job>,
     deliver: Box<dyn FnOnce(Outcome) + Send>,
+    since: Instant,
 }
 
 #[derive(Default)]
@@ -32,22 +65,31 @@ struct Queue {
     is_short: bool,
 }
 
-#[derive(Default)]
 struct Shared {
     queue: Mutex<Queue>,
     has_order: Condvar,
+    /// Threads at most.
+    threads: usize,
+    /// The first thing that each of them does.
+    begin: fn(),
 }
 
-/// The pool of threads; a clone is another handle to the same one.
-#[derive(Clone, Default)]
-pub(super) struct Blocking(Arc<Shared>);
+/// Threads that are alike.
+#[derive(Clone)]
+struct Pool(Arc<Shared>);
 
-impl Blocking {
-    /// Does a job on a thread and delivers its outcome, unless the job is dropped before its turn comes. Where no
-    /// thread can be had the job is done at once: the caller then waits itself.
-    pub(super) fn run(&self, job: &Arc<Job>, deliver: impl FnOnce(Outcome) + Send + 'static) {
+impl Pool {
+    fn new(threads: usize, begin: fn()) -> Pool {
+        Pool(Arc::new(Shared { queue: Mutex::default(), has_order: Condvar::new(), threads, begin }))
+    }
+
+    fn run(&self, job: &Arc<Job>, deliver: impl FnOnce(Outcome) + Send + 'static) {
         let mut queue = self.lock();
-        if queue.idle <= queue.orders.len() && queue.threads < THREADS {
+        if job.can_be_skipped() && queue.orders.len() >= BUSY {
+            drop(queue);
+            return deliver(Outcome::Skipped);
+        }
+        if queue.idle <= queue.orders.len() && queue.threads < self.0.threads {
             let pool = self.clone();
             let started = thread::Builder::new().name("blocking".into()).spawn(move || pool.work());
             if let Err(error) = &started
@@ -60,17 +102,20 @@ impl Blocking {
         }
         if queue.threads == 0 {
             drop(queue);
-            return deliver(job.run());
+            return deliver(if job.can_be_skipped() { Outcome::Skipped } else { job.run() });
         }
-        queue.orders.push_back(Order { job: Arc::downgrade(job), deliver: Box::new(deliver) });
+        let (job, deliver) = (Arc::downgrade(job), Box::new(deliver));
+        queue.orders.push_back(Order { job, deliver, since: Instant::now() });
         self.0.has_order.notify_one();
     }
 
     /// The life of a thread.
     fn work(&self) {
-        while let Some(Order { job, deliver }) = self.next() {
+        (self.0.begin)();
+        while let Some(Order { job, deliver, since }) = self.next() {
             let Some(job) = job.upgrade() else { continue };
-            let outcome = job.run();
+            let is_late = job.can_be_skipped() && since.elapsed() > PATIENCE;
+            let outcome = if is_late { Outcome::Skipped } else { job.run() };
             // Dropped first: a job that only this thread still knew is not delivered.
             drop(job);
             deliver(outcome);
@@ -101,9 +146,17 @@ impl Blocking {
     }
 }
 
+/// Lets workers go first. Where the system refuses, the work is done all the same.
+fn lower_priority() {
+    if let Err(error) = priority::lower() {
+        log::debug!("a thread that compresses keeps the priority of the others: {error}");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::site::sidecar::Verification;
     use std::fs::File;
     use std::sync::mpsc;
 
@@ -113,7 +166,7 @@ mod tests {
         let path = directory.path().join("file");
         std::fs::write(&path, vec![7; 300_000]).unwrap();
         let file = Arc::new(File::open(&path).unwrap());
-        let pool = Blocking::default();
+        let pool = Pool::new(FOR_DISKS, || ());
         let (sender, receiver) = mpsc::channel();
         let mut asked = Vec::new();
         for number in 0..100u64 {
@@ -125,14 +178,14 @@ mod tests {
         let mut done: Vec<u64> = receiver.iter().take(100).collect();
         done.sort_unstable();
         assert_eq!(done, (0..100).collect::<Vec<_>>());
-        assert!(pool.lock().threads <= THREADS);
+        assert!(pool.lock().threads <= FOR_DISKS);
     }
 
     #[test]
     fn a_job_that_was_dropped_is_skipped() {
-        let pool = Blocking::default();
+        let pool = Pool::new(FOR_DISKS, || ());
         let (sender, receiver) = mpsc::channel();
-        let slow: Vec<_> = (0..THREADS).map(|_| Arc::new(Job::Settle(Duration::from_millis(50)))).collect();
+        let slow: Vec<_> = (0..FOR_DISKS).map(|_| Arc::new(Job::Settle(Duration::from_millis(50)))).collect();
         for job in &slow {
             let sender = sender.clone();
             pool.run(job, move |_| sender.send("slow").unwrap());
@@ -141,12 +194,49 @@ mod tests {
         let sender = sender.clone();
         pool.run(&dropped, move |_| sender.send("dropped").unwrap());
         drop(dropped);
-        let done: Vec<_> = receiver.iter().take(THREADS).collect();
-        assert_eq!(done, ["slow"; THREADS]);
+        let done: Vec<_> = receiver.iter().take(FOR_DISKS).collect();
+        assert_eq!(done, ["slow"; FOR_DISKS]);
         let after = Arc::new(Job::Settle(Duration::ZERO));
         let (sender, receiver_after) = mpsc::channel();
         pool.run(&after, move |_| sender.send(()).unwrap());
         receiver_after.recv().unwrap();
         assert!(receiver.try_recv().is_err(), "the dropped one was done");
+    }
+
+    /// A job that can be skipped, and its outcome when it comes.
+    fn ask(pool: &Pool) -> (Arc<Job>, mpsc::Receiver<Outcome>) {
+        let job = Arc::new(Job::Verify(Box::new(Verification::of_nothing())));
+        let (sender, receiver) = mpsc::channel();
+        pool.run(&job, move |outcome| sender.send(outcome).unwrap());
+        (job, receiver)
+    }
+
+    #[test]
+    fn what_can_be_skipped_is_when_there_is_too_much_to_do() {
+        let pool = Pool::new(1, || ());
+        let slow = Arc::new(Job::Settle(Duration::from_millis(100)));
+        pool.run(&slow, |_| ());
+        // It has begun, or it waits itself.
+        let asked: Vec<_> = (0..=BUSY).map(|_| ask(&pool)).collect();
+        let (_job, outcome) = ask(&pool);
+        assert!(matches!(outcome.try_recv(), Ok(Outcome::Skipped)), "it waits");
+        let needed = Arc::new(Job::Settle(Duration::ZERO));
+        let (sender, receiver) = mpsc::channel();
+        pool.run(&needed, move |outcome| sender.send(outcome).unwrap());
+        assert!(matches!(receiver.recv(), Ok(Outcome::Done)));
+        for (_, outcome) in &asked[..BUSY - 1] {
+            assert!(matches!(outcome.recv(), Ok(Outcome::Verified(Some(_)))), "it was skipped");
+        }
+    }
+
+    #[test]
+    fn what_can_be_skipped_is_when_it_has_waited_long() {
+        let pool = Pool::new(1, || ());
+        for (time, is_skipped) in [(PATIENCE / 2, false), (PATIENCE + Duration::from_millis(100), true)] {
+            let slow = Arc::new(Job::Settle(time));
+            pool.run(&slow, |_| ());
+            let (_job, outcome) = ask(&pool);
+            assert_eq!(matches!(outcome.recv(), Ok(Outcome::Skipped)), is_skipped, "after {time:?}");
+        }
     }
 }

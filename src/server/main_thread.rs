@@ -26,12 +26,16 @@ pub(super) struct WorkerThreads {
     results: mpsc::Receiver<io::Result<()>>,
     /// Wakes the main thread when there is a result.
     finished: Arc<Waker>,
+    /// Made before the first client can use up the descriptors.
+    epoll: Epoll,
 }
 
 impl WorkerThreads {
     pub(super) fn new(workers: Arc<Workers>) -> io::Result<WorkerThreads> {
         let (sender, results) = mpsc::channel();
-        Ok(WorkerThreads { workers, running: 0, sender, results, finished: Arc::new(Waker::new()?) })
+        let (epoll, finished) = (Epoll::new()?, Arc::new(Waker::new()?));
+        epoll.add(&*finished, FINISHED, Interest::Readable)?;
+        Ok(WorkerThreads { workers, running: 0, sender, results, finished, epoll })
     }
 
     /// Starts a worker on a thread of its own, and returns once it is ready.
@@ -65,12 +69,10 @@ impl WorkerThreads {
         log: &Log,
         renewal: Option<&Requests>,
     ) -> io::Result<()> {
-        let epoll = Epoll::new()?;
-        epoll.add(&signals, SIGNALS, Interest::Readable)?;
-        epoll.add(&*self.finished, FINISHED, Interest::Readable)?;
+        self.epoll.add(&signals, SIGNALS, Interest::Readable)?;
         let mut events = Events::with_capacity(2);
         while self.running > 0 {
-            epoll.wait(&mut events, -1)?;
+            self.epoll.wait(&mut events, -1)?;
             for token in events.tokens() {
                 match token {
                     SIGNALS => self.handle_signals(&mut signals, log, renewal),

@@ -34,6 +34,7 @@ use std::sync::Arc;
 use crate::config::{self, Config, Files, Listen};
 use crate::http::media_type::Types;
 use crate::site::CacheShare;
+use crate::site::forms;
 use crate::site::resolve::Root;
 use crate::site::rules::SharedRules;
 use crate::site::shared::Shared;
@@ -118,7 +119,9 @@ fn serve(config: &Config, inherited: Option<Listener>, log: &Log) -> Result<(), 
     let root = Root::new(&config.files.document_root)
         .context(|| format!("cannot serve {}", config.files.document_root.display()))?;
     check_fallback(&config.files, &root)?;
-    let shared = Shared::new(read_types(&config.files)?, read_rules(&config.files, &root)?);
+    let rules = read_rules(&config.files, &root)?;
+    let forms = forms::share_of(cache_bytes(&config.files));
+    let shared = Shared::new(read_types(&config.files)?, rules, forms);
     let descriptors = Descriptors::share_out();
     let signals = Signals::new().context(|| "cannot wait for signals".into())?;
     let address = address::listen(&listener, &config.listen)?;
@@ -172,6 +175,11 @@ fn read_types(files: &Files) -> Result<Types, Error> {
     types_file::read(path).context(|| format!("cannot use the media types of {}", path.display()))
 }
 
+/// Bytes that may be kept ready, of files and of coded forms.
+fn cache_bytes(files: &Files) -> usize {
+    usize::try_from(u64::from(files.cache_size) << 20).unwrap_or(usize::MAX)
+}
+
 /// The rules of the root, unless they are off. They are read before the first request.
 fn read_rules(files: &Files, root: &Root) -> Result<Option<SharedRules>, Error> {
     let rules = files.rules.reading().map(|reading| SharedRules::load_first(root.clone(), reading));
@@ -193,11 +201,12 @@ fn start_workers(
     log: &LogWriter,
 ) -> Result<WorkerThreads, Error> {
     let count = usize::from(config.limits.workers);
-    let cache_bytes = usize::try_from(u64::from(config.files.cache_size) << 20).unwrap_or(usize::MAX);
     let limits = Arc::new(descriptors.connection_limits(&config.limits));
     let workers = Arc::new(Workers::new(count).context(|| "cannot make the workers".into())?);
-    let blocking = Blocking::default();
+    let blocking = Blocking::new();
     let shared = Arc::new(shared);
+    let cache_bytes = cache_bytes(&config.files);
+    let cache_bytes = cache_bytes - forms::share_of(cache_bytes);
     let mut threads =
         WorkerThreads::new(Arc::clone(&workers)).context(|| "cannot make the workers".into())?;
     for index in 0..count {

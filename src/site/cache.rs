@@ -32,6 +32,9 @@ pub(super) struct Cache {
     missing: ClockCache<Entry>,
     /// The weight of an open file, so that the bound in bytes bounds descriptors too.
     descriptor_bytes: usize,
+    /// The resource that was found last and its key, if it may grow.
+    last: Option<Rc<Resource>>,
+    last_key: Vec<u8>,
 }
 
 impl Cache {
@@ -43,6 +46,8 @@ impl Cache {
             found: ClockCache::new(share.bytes),
             missing: ClockCache::new(share.bytes / MISSING_SHARE),
             descriptor_bytes: share.bytes / share.descriptors.max(1),
+            last: None,
+            last_key: Vec::new(),
         }
     }
 
@@ -51,6 +56,25 @@ impl Cache {
     /// # Errors
     /// [`Stop`].
     pub(super) fn find(&mut self, path: &Path, now: &Now, pending: &Pending) -> Result<Rc<Resource>, Stop> {
+        self.weigh_last();
+        let resource = self.find_current(path, now, pending)?;
+        if resource.may_grow() {
+            self.last = Some(Rc::clone(&resource));
+            self.last_key.clear();
+            self.last_key.extend_from_slice(path.as_bytes());
+        }
+        Ok(resource)
+    }
+
+    /// Weighs the resource that was found last again, if coded forms were added to it since then.
+    fn weigh_last(&mut self) {
+        if self.last.take().is_some_and(|resource| resource.has_grown()) {
+            let (key, descriptor_bytes) = (&*self.last_key, self.descriptor_bytes);
+            self.found.weigh(key, |entry| entry.resource.weight(descriptor_bytes) + key.len());
+        }
+    }
+
+    fn find_current(&mut self, path: &Path, now: &Now, pending: &Pending) -> Result<Rc<Resource>, Stop> {
         let key = path.as_bytes();
         for kept in [&mut self.found, &mut self.missing] {
             if let Some(entry) = kept.get_mut(key) {

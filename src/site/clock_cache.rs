@@ -50,6 +50,14 @@ impl<V> ClockCache<V> {
         self.weight += weight;
     }
 
+    /// Weighs a value again, and puts others out to make room, or itself where it has become too heavy.
+    pub(super) fn weigh(&mut self, key: &[u8], weight: impl FnOnce(&V) -> usize) {
+        let Some(&index) = self.by_key.get(key) else { return };
+        let value = self.remove_slot(index);
+        let weight = weight(&value);
+        self.insert(key, value, weight);
+    }
+
     /// Puts a key out.
     pub(super) fn remove(&mut self, key: &[u8]) {
         if let Some(&index) = self.by_key.get(key) {
@@ -64,20 +72,24 @@ impl<V> ClockCache<V> {
             }
             match self.slots.get_mut(self.hand) {
                 Some(slot) if slot.was_used => slot.was_used = false,
-                Some(_) => return self.remove_slot(self.hand),
+                Some(_) => {
+                    self.remove_slot(self.hand);
+                    return;
+                }
                 None => return,
             }
             self.hand += 1;
         }
     }
 
-    fn remove_slot(&mut self, index: usize) {
+    fn remove_slot(&mut self, index: usize) -> V {
         let slot = self.slots.swap_remove(index);
         self.by_key.remove(&slot.key);
         self.weight -= slot.weight;
         if let Some(moved) = self.slots.get(index) {
             self.by_key.insert(Arc::clone(&moved.key), index);
         }
+        slot.value
     }
 }
 
@@ -124,5 +136,20 @@ mod tests {
         assert_eq!((clock.weight, clock.get_mut(b"a").copied()), (4, Some(2)));
         clock.insert(b"a", 3, 11);
         assert_eq!((clock.weight, clock.get_mut(b"a").copied()), (0, None));
+    }
+
+    #[test]
+    fn what_has_grown_is_weighed_again() {
+        let mut clock = ClockCache::new(10);
+        clock.insert(b"a", 1, 3);
+        clock.insert(b"b", 2, 3);
+        clock.weigh(b"a", |_| 6);
+        assert_eq!((clock.weight, clock.get_mut(b"a").copied()), (9, Some(1)));
+        clock.weigh(b"b", |_| 7);
+        assert_eq!((clock.weight, clock.get_mut(b"b").copied()), (7, Some(2)));
+        assert_eq!(clock.get_mut(b"a"), None);
+        clock.weigh(b"b", |_| 11);
+        clock.weigh(b"c", |_| 1);
+        assert_eq!((clock.weight, clock.slots.len()), (0, 0));
     }
 }

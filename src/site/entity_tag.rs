@@ -16,7 +16,7 @@ use std::os::unix::fs::FileExt;
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
 use super::one_state::{self, InOneState};
-use crate::http::encoding::Coding;
+use crate::http::encoding::{Coding, SIDECARS};
 use crate::sys::file::{Metadata, Timestamp};
 
 /// Bytes of the largest file whose digest is its tag. A thread reads it once for each version.
@@ -75,6 +75,12 @@ fn with_coding(tag: String, coding: Coding) -> String {
     }
 }
 
+/// The coding that a tag of ours is of, if it is the tag of a coded form. A tag of somebody else may look like one.
+pub(super) fn coding_of(tag: &[u8]) -> Option<Coding> {
+    let end = memchr::memrchr(b'-', tag)?;
+    SIDECARS.into_iter().find(|coding| coding.token().as_bytes() == &tag[end + 1..])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,6 +114,9 @@ mod tests {
             of_digest(1, Coding::Identity),
             of_digest(1, Coding::Brotli),
         ];
+        let codings = tags.each_ref().map(|tag| coding_of(tag.as_bytes()));
+        let (gzip, brotli) = (Some(Coding::Gzip), Some(Coding::Brotli));
+        assert_eq!(codings, [None, gzip, None, None, None, brotli]);
         for (index, tag) in tags.iter().enumerate() {
             assert!(!tags[..index].contains(tag), "{tag}");
         }

@@ -1,5 +1,6 @@
 //! A path -> the resource that it leads to, and all that this rests on.
 
+use std::ffi::CStr;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -8,7 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::clock_cache::ClockCache;
-use super::entity_tag::{self, DIGESTED};
+use super::compress::{self, Compressible};
+use super::entity_tag::{self, DIGESTED, Digest};
+use super::forms::Original;
 use super::freshness::{self, Freshness, LONGEST_SETTLING, Neighbours, Watch};
 use super::names::{Names, NeedsDisk};
 use super::now::Now;
@@ -19,6 +22,7 @@ use super::residency::OpenFile;
 use super::resolve::{Refusal, Root};
 use super::resource::Resource;
 use super::shared::Shared;
+use super::sidecar::{VERIFIED, Verification};
 use super::way::{Place, Way};
 use crate::config::Files;
 use crate::http::charset::{self, Characters};
@@ -74,13 +78,16 @@ pub(super) struct Loader {
     shared: Arc<Shared>,
 }
 
-/// An open file, and the state in which it was opened.
-struct Opened {
+/// A file that was read or is kept open, and the state in which it was.
+struct Loaded {
     coding: Coding,
-    /// What its name has after the name of the file.
-    suffix: &'static str,
     file: Arc<File>,
     metadata: Metadata,
+    content: Content,
+    /// The entity tag without its quotes.
+    tag: String,
+    /// The digest of the bytes, if it is known.
+    digest: Option<Digest>,
 }
 
 /// An attempt to load: the path, the worker's file system, the time, and the jobs that were done for the request.
@@ -128,26 +135,28 @@ impl Loader {
         let neighbours =
             if self.sidecars(name).is_empty() { None } else { Some(self.neighbours_of(name, attempt)?) };
         let (file, metadata) = names.open(&self.root, name, "", pending)??;
-        let mut opened = vec![Opened { coding: Coding::of_name(name), suffix: "", file, metadata }];
+        let original = self.content(Coding::of_name(name), file, metadata, attempt)?;
+        watches.push(Watch { name: self.root.name(name, "")?, seen: Some(original.metadata) });
         let mut is_certain = true;
+        let mut sidecars = Vec::new();
         for &coding in self.sidecars(name) {
-            match self.open_sidecar(name, coding, &metadata, &mut watches, attempt)? {
-                Ok(sidecar) => opened.extend(sidecar),
+            match self.load_sidecar(name, coding, &original, &mut watches, attempt)? {
+                Ok(sidecar) => sidecars.extend(sidecar),
                 Err(refusal) => is_certain &= refusal.is_lasting(),
             }
         }
-        let varies = opened.len() > 1;
-        let mut variants: Vec<Variant> = Vec::with_capacity(opened.len());
-        for opened in opened {
-            let name_of_opened = self.root.name(name, opened.suffix)?;
-            // The file itself is the first, and tells the type of its coded forms.
-            let media_type = variants.first().map(|of_file| Rc::clone(&of_file.media_type));
-            let (variant, metadata) = self.variant(opened, name, media_type, varies, attempt)?;
-            watches.push(Watch { name: name_of_opened, seen: Some(metadata) });
-            variants.push(variant);
+        let media_type = self.media_type(name, &original.content, &original.metadata, attempt)?;
+        let may_compress = self.may_compress(name, &media_type, &original.metadata);
+        let digest = original.digest.filter(|_| may_compress);
+        let bytes = digest.map(|digest| Original::new(&original.metadata, digest));
+        let varies = may_compress || !sidecars.is_empty();
+        let loaded = [original].into_iter().chain(sidecars);
+        let mut variants: Vec<Variant> =
+            loaded.map(|loaded| self.variant(loaded, &media_type, varies, attempt)).collect();
+        if let (Some(file), Some(bytes)) = (variants.first_mut(), bytes) {
+            file.compressible = Some(Box::new(Compressible::new(bytes, &self.shared.forms)));
         }
-        let freshness = Freshness::new(watches, neighbours, is_certain, now);
-        Ok((Resource::File(variants), freshness))
+        Ok((Resource::File(variants), Freshness::new(watches, neighbours, is_certain, now)))
     }
 
     /// The directory of a file, and its state now or lately.
@@ -170,33 +179,77 @@ impl Loader {
         Ok((neighbours, seen))
     }
 
-    /// Opens a coded file beside the file, if it can be used and is not older. If not, it is watched: it may become
-    /// usable, and the directory would not tell.
-    fn open_sidecar(
+    /// Loads a coded file beside the file, if it can be used and is true. It is watched in any case: it may become so,
+    /// and the directory would not tell.
+    fn load_sidecar(
         &self,
         name: &[u8],
         coding: Coding,
-        original: &Metadata,
+        original: &Loaded,
         watches: &mut Vec<Watch>,
         attempt: Attempt,
-    ) -> Result<Result<Option<Opened>, Refusal>, Stop> {
+    ) -> Result<Result<Option<Loaded>, Refusal>, Stop> {
         let whole = self.root.name(name, coding.suffix())?;
-        let seen = match attempt.names.look_up(&whole, attempt.pending) {
+        let mut seen = match attempt.names.look_up(&whole, attempt.pending) {
             Ok(Ok(metadata)) => metadata,
             Ok(Err(refusal)) => return Ok(Err(refusal)),
             Err(NeedsDisk) => return Err(self.look_up_all(name)?.into()),
         };
+        let mut used = None;
         if seen.kind == Kind::Regular {
             match attempt.names.open(&self.root, name, coding.suffix(), attempt.pending)? {
-                Ok((file, metadata)) if metadata.modified >= original.modified => {
-                    return Ok(Ok(Some(Opened { coding, suffix: coding.suffix(), file, metadata })));
+                Ok((file, metadata)) => {
+                    let sidecar = self.content(coding, file, metadata, attempt)?;
+                    seen = sidecar.metadata;
+                    match self.is_true(original, &sidecar, &whole, attempt)? {
+                        Some(is_true) => used = Some(sidecar).filter(|_| is_true),
+                        None => return Ok(Err(Refusal::Unavailable)),
+                    }
                 }
                 Err(refusal) if !refusal.is_lasting() => return Ok(Err(refusal)),
-                _ => {}
+                Err(_) => {}
             }
         }
         watches.push(Watch { name: whole, seen: Some(seen) });
-        Ok(Ok(None))
+        Ok(Ok(used))
+    }
+
+    /// Whether a coded file decodes to the file; of a pair that is too large to try, whether it is not older. `None`
+    /// where that cannot be found out at this moment.
+    fn is_true(
+        &self,
+        original: &Loaded,
+        sidecar: &Loaded,
+        name: &CStr,
+        attempt: Attempt,
+    ) -> Result<Option<bool>, Stop> {
+        let states = [original.metadata, sidecar.metadata];
+        if states.iter().any(|metadata| metadata.size > VERIFIED) {
+            return Ok(Some(sidecar.metadata.modified >= original.metadata.modified));
+        }
+        if let Some(is_true) = self.shared.verdicts.get(&states) {
+            return Ok(Some(is_true));
+        }
+        match attempt.pending.verdict(&states) {
+            Some(verdict) => Ok(verdict),
+            None => Err(Job::Verify(Box::new(Verification {
+                original: Arc::clone(&original.file),
+                coded: Arc::clone(&sidecar.file),
+                states,
+                coding: sidecar.coding,
+                name: name.into(),
+                shared: Arc::clone(&self.shared),
+            }))
+            .into()),
+        }
+    }
+
+    /// Whether coded forms of a file may be made.
+    fn may_compress(&self, name: &[u8], media_type: &str, metadata: &Metadata) -> bool {
+        !self.files.no_compress
+            && !self.shared.forms.are_off()
+            && Coding::of_name(name) == Coding::Identity
+            && compress::applies(media_type, metadata.size)
     }
 
     /// The codings of the files that may lie beside a file.
@@ -212,23 +265,9 @@ impl Loader {
         Ok(Job::LookUp(names.collect::<io::Result<_>>()?))
     }
 
-    /// Makes an open file ready to be served: it has the `media_type` of another form of the file, or the one that the
-    /// name and the bytes tell; `varies` says whether there are other forms. Returns the state of the file that was
-    /// read, too.
-    fn variant(
-        &self,
-        opened: Opened,
-        name: &[u8],
-        media_type: Option<Rc<str>>,
-        varies: bool,
-        attempt: Attempt,
-    ) -> Result<(Variant, Metadata), Stop> {
-        let coding = opened.coding;
-        let (content, tag, metadata) = self.content(opened, attempt)?;
-        let media_type = match media_type {
-            Some(media_type) => media_type,
-            None => self.media_type(name, &content, &metadata, attempt)?,
-        };
+    /// Makes a file that was loaded ready to be served; `varies` says whether it has, or may get, other forms.
+    fn variant(&self, loaded: Loaded, media_type: &Rc<str>, varies: bool, attempt: Attempt) -> Variant {
+        let Loaded { coding, content, tag, metadata, .. } = loaded;
         let modified = u64::try_from(metadata.modified.seconds).unwrap_or(0);
         let last_modified = modified.min(attempt.now.seconds());
         let quoted = format!("\"{tag}\"");
@@ -242,8 +281,9 @@ impl Loader {
         if coding != Coding::Identity {
             fields.push(("Content-Encoding", coding.token().as_bytes()));
         }
-        let representation = Rc::new(Representation::new(&repeated, &fields, &media_type, content));
-        Ok((Variant { coding, tag: tag.into_bytes(), last_modified, media_type, representation }, metadata))
+        let representation = Rc::new(Representation::new(&repeated, &fields, media_type, content));
+        let (tag, media_type) = (tag.into_bytes(), Rc::clone(media_type));
+        Variant { coding, tag, last_modified, media_type, representation, compressible: None }
     }
 
     /// The Cache-Control value of a found file that was asked for by this path.
@@ -256,9 +296,14 @@ impl Loader {
         }
     }
 
-    /// The content of a file, its entity tag, and the state of the file that both are of.
-    fn content(&self, opened: Opened, attempt: Attempt) -> Result<(Content, String, Metadata), Stop> {
-        let Opened { coding, file, metadata, .. } = opened;
+    /// Reads a small file, and finds out what must be known of a large one.
+    fn content(
+        &self,
+        coding: Coding,
+        file: Arc<File>,
+        metadata: Metadata,
+        attempt: Attempt,
+    ) -> Result<Loaded, Stop> {
         if metadata.size <= IN_MEMORY {
             let range = 0..metadata.size;
             let is_cold = || !range.is_empty() && !page_cache::is_resident(&file, range.clone());
@@ -267,45 +312,49 @@ impl Loader {
             }
             if let Some((bytes, metadata)) = read_whole(&file, &metadata)? {
                 let digest = entity_tag::digest_of_bytes(&bytes);
-                let body = self.shared.body(bytes, digest);
-                return Ok((Content::Memory(body), entity_tag::of_digest(digest, coding), metadata));
+                let content = Content::Memory(self.shared.body(bytes, digest));
+                let tag = entity_tag::of_digest(digest, coding);
+                return Ok(Loaded { coding, file, metadata, content, tag, digest: Some(digest) });
             }
         }
-        let tag = self.tag_of_large(&file, &metadata, coding, attempt)?;
-        let open = OpenFile::new(file, metadata.size);
+        let digest = self.digest_of_large(&file, &metadata, attempt)?;
+        let tag = match digest {
+            Some(digest) => entity_tag::of_digest(digest, coding),
+            None => entity_tag::of_times(&metadata, coding),
+        };
+        let open = OpenFile::new(Arc::clone(&file), metadata.size);
         if attempt.pending.digest(&metadata).is_some() {
             open.note_read(&(0..metadata.size), attempt.now.instant);
         }
-        Ok((Content::File(open), tag, metadata))
+        Ok(Loaded { coding, file, metadata, content: Content::File(open), tag, digest })
     }
 
-    /// The entity tag of a file that is not in memory.
-    fn tag_of_large(
+    /// The digest of a file that is not in memory; `None` where its tag is one of its times.
+    fn digest_of_large(
         &self,
         file: &Arc<File>,
         metadata: &Metadata,
-        coding: Coding,
         attempt: Attempt,
-    ) -> Result<String, Stop> {
+    ) -> Result<Option<Digest>, Stop> {
         let Attempt { now, pending, .. } = attempt;
         if metadata.size > DIGESTED {
             let settling = freshness::settling_time(metadata, now.time);
             if (Duration::from_nanos(1)..=LONGEST_SETTLING).contains(&settling) && !pending.has_settled() {
                 return Err(Job::Settle(settling).into());
             }
-            return Ok(entity_tag::of_times(metadata, coding));
+            return Ok(None);
         }
         if let Some(digest) = self.shared.digests.get(metadata) {
-            return Ok(entity_tag::of_digest(digest, coding));
+            return Ok(Some(digest));
         }
         match pending.digest(metadata) {
             Some(of_file) => {
                 self.shared.digests.keep(of_file);
-                Ok(entity_tag::of_digest(of_file.value, coding))
+                Ok(Some(of_file.value))
             }
-            None if pending.digests() < READINGS => Err(Job::Digest(Arc::clone(file), *metadata).into()),
+            None if !pending.has_tried_digests() => Err(Job::Digest(Arc::clone(file), *metadata).into()),
             // It is changed all the time: no later response has these bytes.
-            None => Ok(entity_tag::of_times(metadata, coding)),
+            None => Ok(None),
         }
     }
 

@@ -7,11 +7,13 @@ mod cache;
 mod changed_fields;
 mod characters;
 mod clock_cache;
+pub(crate) mod compress;
 mod entity_tag;
 mod error_page;
 mod fallback;
 mod flag_fields;
 mod folder;
+pub(crate) mod forms;
 mod found;
 mod freshness;
 mod https;
@@ -29,6 +31,7 @@ mod resource;
 pub(crate) mod response;
 pub(crate) mod rules;
 pub(crate) mod shared;
+pub(crate) mod sidecar;
 pub(crate) mod types_file;
 mod way;
 
@@ -202,7 +205,7 @@ impl Site {
             found => found?,
         };
         match &*resource {
-            Resource::File(variants) => Ok(found::respond(request, variants, now, asked.has_parts())),
+            Resource::File(variants) => found::respond(request, variants, now, pending, asked.has_parts()),
             Resource::Redirect(location) => Ok(redirect_to_folder(location, asked.target.query)),
             Resource::Folder => self.lister.respond(request, asked.target, pending),
             Resource::Missing => match asked.rule(request, false) {
@@ -227,7 +230,7 @@ impl Site {
             match &*self.cache.find(fallback.path(), now, pending)? {
                 Resource::File(variants) => {
                     fallback.note_found();
-                    let mut response = found::respond(request, variants, now, asked.has_parts());
+                    let mut response = found::respond(request, variants, now, pending, asked.has_parts())?;
                     response.vary_by(navigation::VARY);
                     return Ok((response, true));
                 }
@@ -253,7 +256,7 @@ impl Site {
             match self.cache.find(&Path::from_name(&name), now, pending) {
                 Ok(resource) => {
                     if let Resource::File(variants) = &*resource {
-                        return Ok(found::page(request, Status::NotFound, variants));
+                        return found::page(request, Status::NotFound, variants, pending);
                     }
                 }
                 // A page that cannot be served is none.
@@ -290,9 +293,9 @@ impl Site {
             }
             let next = match &*self.cache.find(&target.path, now, pending)? {
                 Resource::File(variants) if rule.status == Status::Ok => {
-                    return Ok(found::respond(request, variants, now, asked.has_parts()));
+                    return found::respond(request, variants, now, pending, asked.has_parts());
                 }
-                Resource::File(variants) => return Ok(found::page(request, rule.status, variants)),
+                Resource::File(variants) => return found::page(request, rule.status, variants, pending),
                 Resource::Redirect(location) => beside(&place, location),
                 Resource::Folder | Resource::Missing => break,
             };

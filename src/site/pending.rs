@@ -12,14 +12,22 @@ use std::thread;
 use std::time::Duration;
 
 use super::characters;
+use super::compress::Compression;
 use super::entity_tag::{self, Digest};
+use super::forms::Original;
 use super::listing::{List, Listed};
-use super::one_state::InOneState;
+use super::one_state::{InOneState, READINGS};
 use super::resolve::{Refusal, Root};
 use super::rules::SharedRules;
+use super::sidecar::{States, Verdict, Verification};
 use crate::http::charset::Characters;
+use crate::http::encoding::{Coding, SIDECARS};
 use crate::sys::file::{Metadata, stat};
 use crate::sys::page_cache;
+
+/// Jobs of one kind that a request may need for a file and the coded files beside it, each of which may be changed
+/// while it is read.
+const TRIES: usize = READINGS + SIDECARS.len();
 
 /// Work for a thread.
 #[derive(Debug)]
@@ -36,6 +44,10 @@ pub(crate) enum Job {
     List(List),
     /// Looks at the characters of a text with this metadata.
     Characters(Arc<File>, Metadata),
+    /// Makes a coded form of a file.
+    Compress(Box<Compression>),
+    /// Finds out whether a precompressed file is true.
+    Verify(Box<Verification>),
     /// Reads the rules of the site, if they have changed.
     LoadRules(Arc<SharedRules>),
     /// Lets time pass, until a further change of a file must bear another time.
@@ -55,6 +67,10 @@ pub(crate) enum Outcome {
     Characters(Option<InOneState<Characters>>),
     /// The listing.
     Listed(Result<Listed, Refusal>),
+    /// Whether the precompressed file is true, unless one of the two could not be read.
+    Verified(Option<Verdict>),
+    /// The job was not done, for there was too much to do. Only one that can be skipped has this outcome.
+    Skipped,
 }
 
 impl Job {
@@ -71,10 +87,26 @@ impl Job {
             Job::Characters(file, metadata) => {
                 return Outcome::Characters(characters::of_file(file, metadata).ok());
             }
+            Job::Compress(compression) => compression.run(),
+            Job::Verify(verification) => return Outcome::Verified(verification.run().ok()),
             Job::LoadRules(rules) => rules.load(),
             Job::Settle(time) => thread::sleep(*time),
         }
         Outcome::Done
+    }
+
+    /// Whether it takes a processor rather than a disk, and much of it.
+    pub(crate) fn computes(&self) -> bool {
+        matches!(self, Job::Compress(_) | Job::Verify(_))
+    }
+
+    /// Whether the request can do without it.
+    pub(crate) fn can_be_skipped(&self) -> bool {
+        match self {
+            Job::Compress(compression) => !compression.is_needed(),
+            Job::Verify(_) => true,
+            _ => false,
+        }
     }
 }
 
@@ -141,9 +173,9 @@ impl Pending {
         self.0.iter().filter(|(job, _)| matches!(**job, Job::Characters(..))).count()
     }
 
-    /// How many digests were tried.
-    pub(super) fn digests(&self) -> usize {
-        self.0.iter().filter(|(job, _)| matches!(**job, Job::Digest(..))).count()
+    /// Whether so many digests were tried that a file must be changed all the time.
+    pub(super) fn has_tried_digests(&self) -> bool {
+        self.0.iter().filter(|(job, _)| matches!(**job, Job::Digest(..))).count() >= TRIES
     }
 
     /// The listing that was made.
@@ -152,6 +184,33 @@ impl Pending {
             Outcome::Listed(listed) => Some(listed),
             _ => None,
         })
+    }
+
+    /// Whether a coded form of these bytes was tried to make, or those of so many others that the file must be changed
+    /// all the time.
+    pub(super) fn has_compressed(&self, original: &Original, coding: Coding) -> bool {
+        let mut tried = self.0.iter().filter_map(|(job, _)| match &**job {
+            Job::Compress(compression) => Some(&**compression),
+            _ => None,
+        });
+        tried.clone().count() >= READINGS || tried.any(|compression| compression.makes(original, coding))
+    }
+
+    /// Whether a coded file is true, in these states of it and of the file beside it: `None` where that was not tried,
+    /// and `Some(None)` where it cannot be found out at this moment.
+    pub(super) fn verdict(&self, states: &States) -> Option<Option<bool>> {
+        let mut tried = 0;
+        for (job, outcome) in &self.0 {
+            let Job::Verify(verification) = &**job else { continue };
+            match outcome {
+                Outcome::Verified(Some(verdict)) if verdict.states == *states => {
+                    return Some(Some(verdict.is_true));
+                }
+                Outcome::Skipped if verification.states == *states => return Some(None),
+                _ => tried += 1,
+            }
+        }
+        (tried >= TRIES).then_some(None)
     }
 
     /// Whether the rules were looked at.

@@ -5,6 +5,9 @@ use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
+use super::compress::Compressible;
+use super::entity_tag;
+use super::forms::Form;
 use super::now::Now;
 use super::residency::OpenFile;
 use crate::http::encoding::Coding;
@@ -80,6 +83,23 @@ impl Representation {
         Representation { fields, ends, content }
     }
 
+    /// The representation of a coded form: its own tag, coding and length; all other fields are the same.
+    fn coded(&self, quoted_tag: &str, coding: Coding, content: Content) -> Representation {
+        let (lines, [repeated, metadata, typed]) = (self.fields.lines(), self.ends);
+        let mut fields = Fields::default();
+        for (name, value) in Fields::iter(&lines[..repeated]) {
+            fields.push(name, if name == b"ETag" { quoted_tag.as_bytes() } else { value });
+        }
+        let mut ends = [fields.length(); 3];
+        fields.push_lines(&lines[repeated..metadata]);
+        fields.push("Content-Encoding", coding.token());
+        ends[1] = fields.length();
+        fields.push_lines(&lines[metadata..typed]);
+        ends[2] = fields.length();
+        fields.push_display("Content-Length", content.length());
+        Representation { fields, ends, content }
+    }
+
     /// The content.
     pub(crate) fn content(&self) -> &Content {
         &self.content
@@ -110,6 +130,8 @@ pub(super) struct Variant {
     /// The type of the file without its coding, with the charset of a text.
     pub(super) media_type: Rc<str>,
     pub(super) representation: Rc<Representation>,
+    /// The file as it is has this if it may be compressed.
+    pub(super) compressible: Option<Box<Compressible>>,
 }
 
 impl Variant {
@@ -127,5 +149,21 @@ impl Variant {
     /// Bytes of the content.
     pub(super) fn length(&self) -> u64 {
         self.representation.content.length()
+    }
+
+    /// The variant that a coded form of this one is, which was made of its bytes.
+    pub(super) fn coded(&self, coding: Coding, form: Form) -> Variant {
+        let tag = entity_tag::of_digest(form.digest, coding);
+        let content = Content::Memory(form.body);
+        let representation = Rc::new(self.representation.coded(&format!("\"{tag}\""), coding, content));
+        let (last_modified, media_type) = (self.last_modified, Rc::clone(&self.media_type));
+        Variant {
+            coding,
+            tag: tag.into_bytes(),
+            last_modified,
+            media_type,
+            representation,
+            compressible: None,
+        }
     }
 }

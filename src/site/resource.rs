@@ -26,6 +26,19 @@ impl Resource {
             Content::Memory(bytes) => bytes.len(),
             Content::File(_) => descriptor_bytes,
         });
-        OVERHEAD + contents.sum::<usize>()
+        let made = variants.iter().filter_map(|variant| Some(variant.compressible.as_ref()?.weight()));
+        OVERHEAD + contents.chain(made).sum::<usize>()
+    }
+
+    /// Whether coded forms may be added to it.
+    pub(super) fn may_grow(&self) -> bool {
+        let Resource::File(variants) = self else { return false };
+        variants.first().is_some_and(|file| file.compressible.is_some())
+    }
+
+    /// Whether a coded form of it was made since the last call: it then weighs more.
+    pub(super) fn has_grown(&self) -> bool {
+        let Resource::File(variants) = self else { return false };
+        variants.iter().any(|variant| variant.compressible.as_ref().is_some_and(|file| file.has_grown()))
     }
 }

@@ -1,4 +1,5 @@
-//! What the workers share of a site: media types, rules, bodies with the same bytes, and what is known of large files.
+//! What the workers share of a site: media types, rules, bodies with the same bytes, coded forms, and what is known of
+//! files.
 //!
 //! It is asked when a file is read, never when it is served.
 
@@ -8,8 +9,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::clock_cache::ClockCache;
 use super::entity_tag::Digest;
+use super::forms::Forms;
 use super::one_state::InOneState;
 use super::rules::SharedRules;
+use super::sidecar::Verdicts;
 use crate::http::charset::Characters;
 use crate::http::media_type::Types;
 use crate::sys::file::Metadata;
@@ -30,6 +33,10 @@ pub(crate) struct Shared {
     /// The characters of large texts.
     pub(super) characters: OfFiles<Characters>,
     rules: Option<Arc<SharedRules>>,
+    /// The coded forms that were made.
+    pub(super) forms: Arc<Forms>,
+    /// The verdicts on precompressed files.
+    pub(super) verdicts: Verdicts,
 }
 
 impl fmt::Debug for Shared {
@@ -71,9 +78,10 @@ struct Bodies {
 }
 
 impl Shared {
-    /// Media types and rules, and nothing of files yet.
-    pub(crate) fn new(types: Types, rules: Option<SharedRules>) -> Shared {
-        Shared { types, rules: rules.map(Arc::new), ..Shared::default() }
+    /// Media types and rules, room for so many bytes of coded forms, and nothing of files yet.
+    pub(crate) fn new(types: Types, rules: Option<SharedRules>, forms: usize) -> Shared {
+        let (rules, forms) = (rules.map(Arc::new), Arc::new(Forms::new(forms)));
+        Shared { types, rules, forms, ..Shared::default() }
     }
 
     /// The rules, unless they are off.

@@ -14,6 +14,7 @@ pub(crate) mod file;
 pub(crate) mod file_opener;
 pub(crate) mod open;
 pub(crate) mod page_cache;
+pub(crate) mod priority;
 pub(crate) mod sandbox;
 pub(crate) mod signal;
 pub(crate) mod socket;

@@ -53,6 +53,9 @@ pub(crate) fn forbid_system_calls() -> Result<(), String> {
 /// Its type differs between C libraries; the kernel takes 32 bits of it.
 const TIOCOUTQ: u32 = libc::TIOCOUTQ as u32;
 
+/// As TIOCOUTQ.
+const PRIO_PROCESS: u64 = libc::PRIO_PROCESS as u64;
+
 /// System calls, each with the conditions under which it is allowed.
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
@@ -102,6 +105,8 @@ fn allowed() -> Result<Rules, BackendError> {
             vec![equals(1, libc::IPPROTO_TCP as u64), equals(2, libc::TCP_NOTSENT_LOWAT as u64)],
         ),
         (libc::SYS_setsockopt, vec![equals(1, libc::SOL_SOCKET as u64), equals(2, libc::SO_LINGER as u64)]),
+        // Threads that compute give way to the workers.
+        (libc::SYS_setpriority, vec![equals(0, PRIO_PROCESS), equals(1, 0)]),
         // A second descriptor for standard error, to say why the server ends.
         (libc::SYS_fcntl, vec![equals(1, libc::F_DUPFD_CLOEXEC as u64)]),
         // A check of the standard library's in debug builds.

@@ -3,6 +3,7 @@
 //! every size, and that it is never that of an older version.
 
 use crate::client::Client;
+use crate::coder::{CODINGS, encoded};
 use crate::site::Site;
 
 const KIB: usize = 1024;
@@ -108,8 +109,8 @@ fn a_coded_form_has_that_of_the_file() {
         ("ascii.txt", b"ascii"),
     ] {
         site.write(name, bytes);
-        for (suffix, coded) in [(".gz", &b"\x1f\x8b\xff"[..]), (".br", b"br"), (".zst", b"zst")] {
-            site.write(format!("{name}{suffix}"), coded);
+        for (coding, suffix) in CODINGS {
+            site.write(format!("{name}{suffix}"), encoded(coding, bytes));
         }
     }
     let server = site.serve();

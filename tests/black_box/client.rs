@@ -113,6 +113,11 @@ impl Client {
         Ok(())
     }
 
+    /// What it was called when it connected.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Sends bytes in one write, as far as the kernel takes them in one.
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.try_send(bytes).unwrap_or_else(|error| panic!("{}: send: {error}", self.name));

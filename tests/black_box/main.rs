@@ -8,6 +8,7 @@
 mod calendar;
 mod certificate;
 mod client;
+mod coder;
 mod feeding;
 mod patience;
 mod response;
@@ -18,6 +19,7 @@ mod system;
 // The command: how it starts, stops and speaks to its operator.
 mod access_log;
 mod limits;
+mod precompress;
 mod sandbox;
 mod signals;
 mod startup;
@@ -57,6 +59,7 @@ mod timeouts;
 
 mod request;
 
+mod compression;
 mod encoding;
 mod error_page;
 mod preconditions;

@@ -155,6 +155,18 @@ impl Process {
         threads.map(|thread| status(thread.expect("a thread")).expect("its status")).collect()
     }
 
+    /// The nice values of its threads, each once.
+    pub(crate) fn nice_values(&self) -> Vec<String> {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("proc");
+        let value = |thread: fs::DirEntry| {
+            let stat = fs::read_to_string(thread.path().join("stat")).expect("its numbers");
+            let (_, after_name) = stat.rsplit_once(')').expect("a name");
+            after_name.split_whitespace().nth(16).expect("a nice value").to_owned()
+        };
+        let values = threads.map(|thread| value(thread.expect("a thread")));
+        values.collect::<std::collections::BTreeSet<_>>().into_iter().collect()
+    }
+
     /// Lets it open descriptors with numbers below `limit` only; those that are open stay.
     pub(crate) fn limit_descriptors(&self, limit: u64) {
         system::limit_descriptors(self.child.id(), limit);

@@ -6,6 +6,7 @@ use std::fs::{self, File};
 use std::time::{Duration, UNIX_EPOCH};
 
 use crate::calendar;
+use crate::coder::{CODINGS, encoded};
 use crate::patience::eventually;
 use crate::server::Server;
 use crate::site::{Site, pattern};
@@ -123,14 +124,17 @@ fn other_files_have_other_tags() {
 #[test]
 fn each_coding_has_its_own_tag() {
     let site = Site::new();
-    for name in ["app.js", "app.js.br", "app.js.zst", "app.js.gz"] {
-        site.write_dated(name, "the same bytes in each", calendar::EXAMPLE);
+    let text = "the bytes of the file, in each coding".repeat(9);
+    site.write("app.js", &text);
+    for (coding, suffix) in CODINGS {
+        site.write(format!("app.js{suffix}"), encoded(coding, &text));
     }
     let server = site.serve();
     let mut tags: Vec<String> = ["identity", "br", "zstd", "gzip"]
         .iter()
         .map(|coding| {
             let reply = server.connect().ask("GET", "/app.js", &format!("Accept-Encoding: {coding}\r\n"));
+            assert_eq!(reply.field("Content-Encoding").unwrap_or("identity"), *coding);
             reply.must("ETag").to_owned()
         })
         .collect();

@@ -28,8 +28,8 @@ from harness import Broken, Closed, Server, make_site
 from promise import promises, show
 
 # A file each, in this order.
-HEADINGS = ["slow_clients", "limits", "garbage", "endings", "files", "symlinks", "tags", "leases", "log", "signals",
-            "upgrades", "injected", "disks", "listing", "packets", "locked"]
+HEADINGS = ["slow_clients", "limits", "garbage", "endings", "files", "symlinks", "tags", "compression", "leases", "log",
+            "signals", "upgrades", "injected", "disks", "listing", "packets", "locked"]
 
 
 def main():
