@@ -221,7 +221,7 @@ pub(super) struct Connection {
     client: IpAddr,
     /// Whether it is within the limits; if not, it is told so and closed.
     is_admitted: bool,
-    /// Whether its requests are redirected to the port that speaks TLS.
+    /// True if its requests are redirected to the port that speaks TLS.
     is_redirected: bool,
     /// Bytes that the socket has accepted.
     sent: u64,
@@ -268,7 +268,7 @@ impl Connection {
         Incoming { transport, client, is_admitted, is_redirected, sent, asked: 0 }
     }
 
-    /// Whether nothing of a request has come: another worker can take it as well as this one.
+    /// True while nothing of a request has come: another worker can take it as well as this one.
     pub(super) fn is_fresh(&self) -> bool {
         matches!(self.state, State::Idle { .. } | State::Handshaking { .. })
     }

@@ -186,7 +186,7 @@ fn read_rules(files: &Files, root: &Root) -> Result<Option<SharedRules>, Error> 
     rules.transpose().context(|| "cannot read the rules".into())
 }
 
-/// Where clients connect.
+/// The places where clients connect.
 struct Places {
     entrances: Vec<Entrance>,
     https_port: u16,

@@ -35,12 +35,12 @@ impl Transport {
         Transport { socket, session: Some(Box::new(session)) }
     }
 
-    /// Whether no request can come before a handshake is done.
+    /// True while no request can come before a handshake is done.
     pub(super) fn is_handshaking(&self) -> bool {
         self.session.as_ref().is_some_and(|session| session.is_handshaking())
     }
 
-    /// Whether it encrypts.
+    /// True if it encrypts.
     pub(super) fn is_tls(&self) -> bool {
         self.session.is_some()
     }

@@ -60,7 +60,7 @@ pub(super) struct Entrance {
     pub(super) speech: Speech,
 }
 
-/// What is spoken on the connections of a listener.
+/// The protocol that is spoken on the connections of a listener.
 #[derive(Clone)]
 pub(super) enum Speech {
     Http,

@@ -22,7 +22,7 @@ pub(super) struct Incoming {
     pub(super) client: IpAddr,
     /// Whether it is counted within the limits.
     pub(super) is_admitted: bool,
-    /// Whether its requests are redirected to the port that speaks TLS.
+    /// True if its requests are redirected to the port that speaks TLS.
     pub(super) is_redirected: bool,
     /// Bytes that its socket has accepted.
     pub(super) sent: u64,

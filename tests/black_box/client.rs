@@ -93,6 +93,19 @@ impl Client {
         Ok(())
     }
 
+    /// Sends bytes in records whose every `size` bytes are a segment of their own.
+    pub(crate) fn send_cut_records(&mut self, bytes: &[u8], size: usize) {
+        let Stream::Tls(stream) = &mut self.stream else { panic!("{}: no TLS", self.name) };
+        stream.conn.writer().write_all(bytes).expect("room for the request");
+        let mut records = Vec::new();
+        while stream.conn.wants_write() {
+            stream.conn.write_tls(&mut records).expect("records");
+        }
+        for piece in records.chunks(size) {
+            stream.sock.write_all(piece).unwrap_or_else(|error| panic!("{}: send: {error}", self.name));
+        }
+    }
+
     /// Reads until that fails, and returns the error.
     pub(crate) fn read_to_error(&mut self) -> io::Error {
         loop {

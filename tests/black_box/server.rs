@@ -72,7 +72,7 @@ pub(crate) struct Server {
     pub process: Process,
     pub address: SocketAddr,
     pub listening_line: String,
-    /// What its clients trust, where it speaks TLS.
+    /// The trust of its clients, if it speaks TLS.
     pub tls: Option<Arc<ClientConfig>>,
     /// Keeps the site in being for as long as the server, also where the test has let go of it.
     pub _folder: Option<Arc<TempDir>>,

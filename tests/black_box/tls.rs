@@ -411,6 +411,29 @@ fn heads_are_read_as_they_are_without_tls() {
 }
 
 #[test]
+fn records_that_come_byte_by_byte_are_read_in_every_state() {
+    let site = Site::new();
+    let server = certificate::serve(&site, &Pair::new(), &[]);
+    let mut client = server.connect();
+    client.shake_hands().expect("a handshake");
+    for (parts, status) in [
+        (&["GET / HTTP/1.1\r\nHost: a\r\n\r\n"][..], 200),
+        (&["GET / HTTP/1.1\r\n", "Host: a\r\n\r\n"], 200),
+        (&["POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nabc", "def"], 405),
+        (
+            &["GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nab", "c\r\n0\r\n", "\r\n"],
+            200,
+        ),
+        (&["GET / HTTP/1.1\r\nHost: a\r\n\r\n"], 200),
+    ] {
+        for part in parts {
+            client.send_cut_records(part.as_bytes(), 1);
+        }
+        assert_eq!(client.response().status, status, "{parts:?}");
+    }
+}
+
+#[test]
 fn forty_answers_are_the_same_with_and_without_tls() {
     let site = Site::new();
     site.write_dated("page.html", pattern(5_000), 1_000_000_000);

@@ -13,7 +13,7 @@ use crate::patience::eventually;
 use crate::server::{Server, unprivileged};
 use crate::site::{Site, WELCOME};
 
-/// Whether the server has shown this pair's certificate.
+/// True if the server has shown this pair's certificate.
 fn shows(server: &Server, pair: &Pair) -> bool {
     let mut client = Client::connect_tls(server.address, "look", &Arc::new(pair.client()));
     match client.shake_hands() {

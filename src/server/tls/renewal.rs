@@ -87,7 +87,7 @@ impl Renewal {
     }
 }
 
-/// What the files held, as far as it could be read.
+/// The content of the files, as far as it could be read.
 type State = Result<Texts, String>;
 
 /// The states that were seen: it decides what is taken and what is worth a word.

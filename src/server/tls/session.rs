@@ -18,7 +18,7 @@ pub(in crate::server) const RECORD: usize = 16 * 1024;
 /// Bytes that encryption adds to a record at most, with what may have to be sent before it.
 const OVERHEAD: usize = 256;
 
-/// Why a session cannot go on.
+/// The reason why a session cannot go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::server) enum Failure {
     /// The first bytes are text: somebody speaks HTTP without TLS.
@@ -37,7 +37,7 @@ pub(in crate::server) struct Session {
     outgoing: Vec<u8>,
     sent: usize,
     stage: Stage,
-    /// Whether the client has said that it sends no more (close_notify).
+    /// True once the client has said that it sends no more (close_notify).
     has_ended: bool,
 }
 
@@ -69,17 +69,17 @@ impl Session {
         Ok(Session { connection, incoming, outgoing, sent: 0, stage: Stage::New, has_ended: false })
     }
 
-    /// Whether no request can come yet.
+    /// True while no request can come yet.
     pub(in crate::server) fn is_handshaking(&self) -> bool {
         matches!(self.stage, Stage::New | Stage::Handshaking)
     }
 
-    /// Whether the client sends no more.
+    /// True if the client sends no more.
     pub(in crate::server) fn has_ended(&self) -> bool {
         self.has_ended
     }
 
-    /// Whether the last record was made: nothing that comes is read any more.
+    /// True once the last record was made: nothing that comes is read any more.
     pub(in crate::server) fn is_finished(&self) -> bool {
         self.stage == Stage::Finished
     }
@@ -271,7 +271,7 @@ fn encode(mut data: EncodeTlsData<ServerConnectionData>, outgoing: &mut Vec<u8>)
     }
 }
 
-/// Whether a record is an alert, by its type, or by its length where that is encrypted: level, description, type and tag
+/// True if a record is an alert, by its type, or by its length where that is encrypted: level, description, type and tag
 /// (RFC 8446 sections 5.2 and 6). No message of a handshake is as short.
 fn is_alert(record: &[u8]) -> bool {
     const HEADER: usize = 5;
@@ -282,7 +282,7 @@ fn is_alert(record: &[u8]) -> bool {
     }
 }
 
-/// Whether a first byte is one of a request in plain text, an empty line before it included. No record begins with one
+/// True if a first byte is one of a request in plain text, an empty line before it included. No record begins with one
 /// (RFC 8446 section 5.1).
 fn is_text(byte: u8) -> bool {
     byte.is_ascii_alphabetic() || matches!(byte, b'\r' | b'\n')

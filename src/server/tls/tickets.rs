@@ -26,7 +26,7 @@ pub(super) struct TicketKeys(Mutex<Keys>);
 struct Keys {
     current: Key,
     previous: Option<Key>,
-    /// When the current one came into use.
+    /// The time at which the current one came into use.
     since: Instant,
 }
 
@@ -113,7 +113,7 @@ impl TicketKeys {
 }
 
 impl Keys {
-    /// Where no random numbers can be had the old key goes on.
+    /// Puts a new key into use. If no random numbers can be had the old one goes on.
     fn rotate(&mut self, now: Instant) {
         if let Ok(key) = Key::random() {
             self.previous = Some(std::mem::replace(&mut self.current, key));
