@@ -25,6 +25,8 @@ const ZSTANDARD_WINDOW: u32 = 23;
 /// The time that compressing may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Effort {
+    /// The form is used once: making it takes less time than making the content did.
+    Once,
     /// A client waits: 1 MiB of JavaScript in a fraction of 100 ms.
     Quick,
     /// Nobody waits: the smallest form that takes some seconds for 1 MiB.
@@ -37,6 +39,9 @@ impl Effort {
     fn level(self, coding: Coding) -> i32 {
         match (self, coding) {
             (_, Coding::Identity) => 0,
+            (Effort::Once, Coding::Brotli) => 3,
+            (Effort::Once, Coding::Zstandard) => 3,
+            (Effort::Once, Coding::Gzip) => 3,
             (Effort::Quick, Coding::Brotli) => 7,
             (Effort::Quick, Coding::Zstandard) => 10,
             (Effort::Quick, Coding::Gzip) => 6,
@@ -208,7 +213,7 @@ mod tests {
         let mut last_changed = original.clone();
         *last_changed.last_mut().unwrap() ^= 1;
         for coding in SIDECARS {
-            for effort in [Effort::Quick, Effort::Thorough] {
+            for effort in [Effort::Once, Effort::Quick, Effort::Thorough] {
                 let coded = encode(&original, coding, effort).unwrap().unwrap();
                 assert_eq!(encode(&original, coding, effort).unwrap().as_ref(), Some(&coded));
                 let longer = [&*original, b"x"].concat();

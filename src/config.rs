@@ -104,14 +104,14 @@ pub enum Command {
     Precompress(Precompress),
 }
 
-/// What is checked, and how that is said.
+/// The folder to check, and the form of the findings.
 #[derive(Args, Clone, Debug)]
 pub struct Check {
     /// Folder that is to be served
     #[arg(short = 'r', long, env = "HTTPD_DOCUMENT_ROOT", value_name = "FOLDER", default_value = ".")]
     pub document_root: PathBuf,
 
-    /// Whose meaning _headers and _redirects have, or off to look at the names alone
+    /// Host whose reading of _headers and _redirects holds, or off to look at the names alone
     #[arg(long, env = "HTTPD_RULES", value_name = "HOST", default_value = "netlify")]
     pub rules: RuleFiles,
 
@@ -248,7 +248,7 @@ pub struct Files {
     #[arg(long, env = "HTTPD_TYPES", value_name = "FILE")]
     pub types: Option<PathBuf>,
 
-    /// Whose meaning _headers and _redirects of the root have, or off to take them for files like any others
+    /// Host whose reading of _headers and _redirects of the root holds, or off to take them for files like any others
     #[arg(long, env = "HTTPD_RULES", value_name = "HOST", default_value = "netlify")]
     pub rules: RuleFiles,
 

@@ -6,6 +6,7 @@
 //! | --- | --- |
 //! | [`http`] | the meaning of bytes, without a version of the protocol (RFC 9110) |
 //! | [`http1`] | HTTP/1.1 on the wire (RFC 9112) |
+//! | `codec` | the bytes of the content codings: compressing, and comparing what is decoded |
 //! | [`rules`], [`listing`] | the files `_headers` and `_redirects`; the page that shows a folder |
 //! | `site` | the representation that answers a request |
 //! | [`server`] | the next step of each connection |

@@ -5,13 +5,14 @@ use std::fs;
 use std::path::Path;
 
 /// Each module of the crate, and the modules that it may name.
-const MAY_USE: [(&str, &[&str]); 12] = [
+const MAY_USE: [(&str, &[&str]); 13] = [
     ("main", &["commands", "config", "server"]),
     ("lib", &[]),
-    ("commands", &["config", "http", "rules"]),
+    ("commands", &["codec", "config", "http", "rules", "site"]),
     ("config", &["http", "rules"]),
     ("server", &["config", "http", "http1", "site", "sys", "throttle"]),
-    ("site", &["config", "http", "listing", "rules", "sys", "throttle"]),
+    ("site", &["codec", "config", "http", "listing", "rules", "sys", "throttle"]),
+    ("codec", &["http"]),
     ("listing", &["http"]),
     ("rules", &["http"]),
     ("http1", &["http"]),

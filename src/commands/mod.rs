@@ -1,4 +1,4 @@
-//! What the command does other than serving: a file for each subcommand.
+//! The work of the command other than serving: a file for each subcommand.
 
 pub mod check;
 pub mod precompress;

@@ -67,20 +67,18 @@ fn is_future_address(literal: &[u8]) -> bool {
 
 /// `*( unreserved / pct-encoded / sub-delims )`: names and IPv4 addresses.
 fn is_registered_name(name: &[u8]) -> bool {
-    let mut rest = name;
-    while let [byte, after @ ..] = rest {
-        rest = match after {
-            [high, low, after @ ..] if *byte == b'%' => {
-                if !high.is_ascii_hexdigit() || !low.is_ascii_hexdigit() {
-                    return false;
-                }
-                after
-            }
-            after if is_name_byte(*byte) => after,
-            _ => return false,
-        };
-    }
-    true
+    name.iter().all(|&byte| is_name_byte(byte)) || is_escaped_name(name)
+}
+
+/// The same for a name with a percent sign.
+fn is_escaped_name(name: &[u8]) -> bool {
+    let mut parts = name.split(|&byte| byte == b'%');
+    let is_plain = |part: &[u8]| part.iter().all(|&byte| is_name_byte(byte));
+    parts.next().is_some_and(is_plain)
+        && parts.all(|part| match part {
+            [high, low, rest @ ..] => high.is_ascii_hexdigit() && low.is_ascii_hexdigit() && is_plain(rest),
+            _ => false,
+        })
 }
 
 /// unreserved and sub-delims.

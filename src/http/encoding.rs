@@ -1,8 +1,8 @@
 //! Content codings, and the choice among the available ones (RFC 9110 sections 8.4.1, 12.4.2 and 12.5.3).
 //!
-//! Nothing is compressed here. A coded file, called a sidecar, lies beside its original and has the name of
-//! the original with the suffix of the coding. A new coding is a name in the enum, its row, and its place in
-//! [`SIDECARS`].
+//! Nothing is compressed here: `codec` does that. A coded file, called a sidecar, lies beside its original and has
+//! the name of the original with the suffix of the coding. A new coding is a name in the enum, its row, its place in
+//! [`SIDECARS`], and what `codec` does with it.
 
 use std::cmp::Reverse;
 

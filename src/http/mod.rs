@@ -56,6 +56,8 @@
 //!   limits, and ranges of an empty file, get the whole file.
 //! - *If-Range* (9110 13.1.5): a strong tag, or exactly the date.
 //! - *416* (9110 15.5.17): with `Content-Range: bytes */length`.
+//! - *A range of a file that has coded forms* (9110 14.2, in `site`): one of the file itself, unless If-Range or
+//!   If-Match names the tag of a coded form, or the client refuses the file itself.
 //! - *Several ranges of a coded file* (9110 14.2, in `site`): the whole file, since Content-Encoding could
 //!   stand in two places and would be understood in two ways.
 //!

@@ -3,7 +3,7 @@
 use super::MAX_EXPANDED;
 use super::value::{Template, Values, is_unreserved};
 use crate::http::authority;
-use crate::http::target::{encode_query, push_encoded};
+use crate::http::target::push_encoded;
 
 /// A place of this site, or of another one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,12 +29,12 @@ impl Destination {
         Ok(Destination { origin: origin.map(String::from), path: template(path), query, fragment })
     }
 
-    /// Whether it is a place of this site.
+    /// True if it is a place of this site.
     pub(super) fn is_local(&self) -> bool {
         self.origin.is_none()
     }
 
-    /// Whether it is the same for every request.
+    /// True if it is the same for every request.
     pub(super) fn is_fixed(&self) -> bool {
         [Some(&self.path), self.query.as_ref(), self.fragment.as_ref()]
             .into_iter()
@@ -64,7 +64,7 @@ impl Destination {
             }
             (None, Some(passed)) => {
                 uri.push(b'?');
-                push_passed(passed, &mut uri);
+                push_query(&passed[..passed.len().min(MAX_EXPANDED + 1)], &mut uri);
             }
             (None, None) => {}
         }
@@ -113,15 +113,6 @@ fn push_query(text: &[u8], out: &mut Vec<u8>) {
     push_uri(text, out, b"/!$&'()*+,;=@:?");
 }
 
-/// The query of a request, which holds neither spaces nor controls.
-fn push_passed(query: &[u8], out: &mut Vec<u8>) {
-    if query.len() <= MAX_EXPANDED {
-        encode_query(query, out);
-    } else {
-        out.extend_from_slice(query);
-    }
-}
-
 /// Writes the author's text so that it can stand in a URI. An escape stays as it is.
 fn push_uri(text: &[u8], out: &mut Vec<u8>, delimiters: &[u8]) {
     for (index, &byte) in text.iter().enumerate() {
@@ -160,6 +151,7 @@ mod tests {
             ("/\u{e4}%C3%A4%zz\"<", "", "", None, "/%C3%A4%C3%A4%25zz%22%3C"),
             ("/:id", "?q#f%41", "", None, "/%3Fq%23f%2541"),
             ("/a", "", "", Some("q=\u{e4}"), "/a?q=%C3%A4"),
+            ("/a", "", "", Some("q=%41&r[]=\"%zz \n"), "/a?q=%41&r%5B%5D=%22%25zz%20%0A"),
             ("https://example.com", "", "", None, "https://example.com/"),
             ("https://example.com?a", "", "", None, "https://example.com/?a"),
             ("HTTP://example.com:80/:splat", "", "a", Some("q"), "HTTP://example.com:80/a?q"),

@@ -31,7 +31,7 @@ const RESERVED: [&str; 15] = [
     "Upgrade",
 ];
 
-/// Whether no rule may set or remove a field of this name. Content-Encoding is a matter of its own.
+/// True if no rule may set or remove a field of this name. Content-Encoding is a matter of its own.
 pub fn is_reserved(name: &str) -> bool {
     RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(name))
 }
@@ -104,7 +104,7 @@ impl Headers {
         let is_path =
             text.starts_with('/') || text.split_whitespace().next().is_some_and(|word| word.contains("://"));
         if is_path {
-            // What follows a path that is not understood belongs to no other path.
+            // The lines after a path that is not understood belong to no other path.
             *place = Place::Skipped;
             let path = match text.starts_with('/') {
                 true => Pattern::parse(text, self.syntax, self.syntax.ignores_case_of_fields)?,
@@ -150,7 +150,9 @@ impl Headers {
             let expand = |value: &Template| {
                 let mut text = Vec::new();
                 value.expand(&values, &mut text, |text, out| out.extend_from_slice(text), is_unreserved);
-                (text.len() <= MAX_EXPANDED).then_some(text)
+                // An empty placeholder at an end leaves a space there.
+                let trimmed = field::trim(&text);
+                (1..=MAX_EXPANDED).contains(&trimmed.len()).then(|| trimmed.to_vec())
             };
             let fields = block.fields.iter().filter_map(|(name, value)| Some((name, expand(value)?)));
             let fields: Vec<(&String, Vec<u8>)> = fields.collect();
@@ -165,7 +167,7 @@ impl Headers {
     }
 }
 
-/// Where a line of a field stands.
+/// The place of a line with a field.
 enum Place {
     /// Above every path.
     Nowhere,
@@ -220,13 +222,13 @@ impl Block {
         self.fields.iter().map(|(name, _)| name.as_str())
     }
 
-    /// Whether a field value of it holds a placeholder.
+    /// True if a field value of it holds a placeholder.
     pub fn has_placeholders(&self) -> bool {
         self.fields.iter().any(|(_, value)| !value.is_fixed())
     }
 }
 
-/// Whether a name's own suffix can say this coding.
+/// True if a name's own suffix can say this coding.
 fn is_coding(value: &str) -> bool {
     SIDECARS.iter().any(|coding| coding.token().eq_ignore_ascii_case(value))
 }
@@ -302,6 +304,7 @@ mod tests {
             ("/*.js\n  X: 1", &[Cloudflare], "b/a.js", "X=1"),
             ("/u/:id/*\n  X: :id :splat", &[Cloudflare], "u/\n1/a/b", "X=%0A1 a/b"),
             ("/u/:id/*\n  X: :id :splat", &[Netlify], "u/1/a", "X=:id :splat"),
+            ("/u/:id/*\n  X: :id :splat\n  Y: :splat", &[Cloudflare], "u/1/", "X=1"),
             ("/*\n  Content-Encoding: br", &BOTH, "a.br", "Content-Encoding=br"),
         ] {
             for &reading in readings {

@@ -40,7 +40,7 @@ pub const MAX_RULES: usize = 10_000;
 /// not apply.
 pub const MAX_EXPANDED: usize = 16 * 1024;
 
-/// Whose meaning the files have.
+/// The host that gives the files their meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reading {
     /// As Netlify reads them.
@@ -49,7 +49,7 @@ pub enum Reading {
     Cloudflare,
 }
 
-/// What one reading allows, and what it means.
+/// The things that one reading allows, and their meaning.
 #[derive(Debug)]
 struct Syntax {
     /// The host, as messages name it.
@@ -137,7 +137,7 @@ impl Reading {
     }
 }
 
-/// How much a finding matters.
+/// The weight of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
     /// Something does not do what its author wants.
@@ -153,7 +153,7 @@ pub struct Finding {
     pub line: usize,
     /// An error for a line that is skipped.
     pub severity: Severity,
-    /// What is wrong with it.
+    /// The reason.
     pub message: String,
 }
 

@@ -17,7 +17,7 @@ pub(super) const SPLAT: &str = "splat";
 pub(super) struct Pattern {
     /// The segments, up to the star in the last of them where there is one.
     front: Vec<Segment>,
-    /// What follows the star: the rest of its segment, and the segments after it.
+    /// The pieces after the star: the rest of its segment, and the segments after it.
     back: Option<Vec<Segment>>,
     /// The names of the placeholders, the splat last.
     names: Vec<String>,
@@ -133,7 +133,7 @@ impl Pattern {
         Ok(())
     }
 
-    /// Whether it has a star.
+    /// True if it has a star.
     pub(super) fn has_splat(&self) -> bool {
         self.back.is_some()
     }
@@ -181,6 +181,9 @@ impl Pattern {
 
     /// Matches a decoded path without its leading slash.
     pub(super) fn matches<'a>(&self, path: &'a [u8]) -> Option<Captures<'a>> {
+        if !self.may_begin(path) {
+            return None;
+        }
         let mut captures = vec![&b""[..]; self.names.len()];
         let (last, before) = self.front.split_last()?;
         let open = if self.ignores_closing_slash { path.strip_suffix(b"/").unwrap_or(path) } else { path };
@@ -214,15 +217,27 @@ impl Pattern {
         Some(captures)
     }
 
-    fn match_segment<'a>(&self, segment: &[Piece], text: &'a [u8], captures: &mut Captures<'a>) -> bool {
-        match segment.split_first() {
-            Some((Piece::Placeholder(index), after)) => {
+    /// False if a path begins with another text than the pattern, as most do.
+    fn may_begin(&self, path: &[u8]) -> bool {
+        let Some([Piece::Text(text), ..]) = self.front.first().map(Vec::as_slice) else { return true };
+        let is_same =
+            |start: &[u8]| if self.ignores_case { start.eq_ignore_ascii_case(text) } else { start == text };
+        path.get(..text.len()).is_some_and(is_same)
+    }
+
+    fn match_segment<'a>(&self, pieces: &[Piece], text: &'a [u8], captures: &mut Captures<'a>) -> bool {
+        match pieces {
+            [] => text.is_empty(),
+            [Piece::Text(only)] => self.without_end(text, only).is_some_and(<[u8]>::is_empty),
+            [Piece::Text(first), after @ ..] => text
+                .strip_prefix(first.as_slice())
+                .is_some_and(|rest| self.match_segment(after, rest, captures)),
+            [Piece::Placeholder(index), after @ ..] => {
                 self.match_end(after, text, captures).is_some_and(|value| {
                     captures[*index] = value;
                     is_value(value)
                 })
             }
-            _ => self.match_end(segment, text, captures).is_some_and(<[u8]>::is_empty),
         }
     }
 
@@ -281,7 +296,7 @@ impl Pattern {
     }
 }
 
-/// Whether bytes can stand in place of a placeholder.
+/// True if bytes can stand in place of a placeholder.
 fn is_value(value: &[u8]) -> bool {
     !value.is_empty() && memchr::memchr(b'/', value).is_none()
 }
@@ -366,6 +381,9 @@ mod tests {
             (Reading::Cloudflare, "/p-:id.html", "p-.html", None),
             (Reading::Cloudflare, "/:a-*", "x-y-z/w", Some("a=x-y splat=z/w")),
             (Reading::Cloudflare, "/:a-*", "x/y-z", None),
+            (Reading::Cloudflare, "/-:a-*", "--x-", Some("a=-x splat=")),
+            (Reading::Cloudflare, "/-:a", "--x", Some("a=-x")),
+            (Reading::Cloudflare, "/a:b", "a", None),
             (Reading::Cloudflare, "/*-:a", "x/y-z-w", Some("a=w splat=x/y-z")),
             (Reading::Cloudflare, "/*-:a", "x-y/z", None),
             (Reading::Cloudflare, "/:9", ":9", Some("")),

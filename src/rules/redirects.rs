@@ -44,12 +44,12 @@ struct Parameter {
     value: Option<Vec<u8>>,
 }
 
-/// What a request asks for, as far as rules look at it.
+/// A request, as far as rules look at it.
 #[derive(Clone, Copy, Debug)]
 pub struct Asked<'a> {
     /// The decoded path, without its leading slash.
     pub path: &'a [u8],
-    /// What follows the question mark, as it was sent.
+    /// The text after the question mark, as it was sent.
     pub query: Option<&'a [u8]>,
     /// The host without its port.
     pub host: Option<&'a [u8]>,
@@ -64,7 +64,7 @@ pub struct Example {
 }
 
 impl Example {
-    /// What it asks for.
+    /// The request.
     pub fn asked(&self) -> Asked<'_> {
         let (query, host) = (self.query.as_deref(), self.host.as_deref().map(str::as_bytes));
         Asked { path: &self.path, query, host }
@@ -174,17 +174,17 @@ impl Redirect {
         self.status
     }
 
-    /// Whether it wins over a file.
+    /// True if it wins over a file.
     pub fn is_forced(&self) -> bool {
         self.is_forced
     }
 
-    /// Whether it matches one path alone, whatever the host and the query.
+    /// True if it matches one path alone, whatever the host and the query.
     pub fn is_literal(&self) -> bool {
         self.path.literal().is_some()
     }
 
-    /// Whether it asks for a host or a query, too.
+    /// True if it asks for a host or a query, too.
     pub fn has_conditions(&self) -> bool {
         self.host.is_some() || !self.query.is_empty()
     }
@@ -196,7 +196,7 @@ impl Redirect {
         is_one.then(|| self.to.expand(&[], None)).flatten()
     }
 
-    /// Whether a path matches, whatever the host and the query.
+    /// True if a path matches, whatever the host and the query.
     pub fn matches_path(&self, path: &[u8]) -> bool {
         self.path.matches(path).is_some()
     }
@@ -266,7 +266,7 @@ impl Parameter {
 }
 
 impl Match {
-    /// Whether it is a redirect that leads back to where it came from.
+    /// True if it is a redirect that leads back to where it came from.
     pub fn is_redirect_to(&self, asked: &Asked) -> bool {
         let is_same = |target: Target| target.path.as_bytes() == asked.path && target.query == asked.query;
         let place = self.to.split(|&byte| byte == b'#').next().unwrap_or_default();
@@ -279,7 +279,7 @@ impl Match {
     }
 }
 
-/// Whether a rule with this status sends the client elsewhere.
+/// True if a rule with this status sends the client elsewhere.
 pub fn is_redirect(status: Status) -> bool {
     (300..400).contains(&status.code())
 }

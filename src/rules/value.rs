@@ -46,7 +46,7 @@ impl Template {
         self.0.extend(other.0);
     }
 
-    /// Whether no placeholder is in it.
+    /// True if no placeholder is in it.
     pub(super) fn is_fixed(&self) -> bool {
         self.0.iter().all(|part| matches!(part, Part::Text(_)))
     }

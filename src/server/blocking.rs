@@ -15,6 +15,10 @@ use crate::sys::priority;
 
 /// Threads at most that wait for disks: enough to keep a disk's queue filled, few enough to wait on one.
 const FOR_DISKS: usize = 8;
+/// Threads at most that compute: each may take 64 MiB of memory.
+const FOR_PROCESSORS: usize = 4;
+/// Threads at most that list folders, which takes a disk and then a processor.
+const FOR_FOLDERS: usize = 2;
 /// The time for which a thread waits for work before it ends.
 const IDLE: Duration = Duration::from_secs(10);
 /// Jobs that may wait for a thread that computes. With more of them waiting, one that can be skipped is.
@@ -23,27 +27,35 @@ const BUSY: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The threads. Those that compute are apart from those that wait for disks, so that neither hold up the other; they
-/// leave a processor to the workers, and give way to them on the others. A clone is another handle to the same ones.
+/// leave a processor to the workers, and give way to them on the others. Large folders hold up none of both. A clone is
+/// another handle to the same ones.
 #[derive(Clone)]
 pub(super) struct Blocking {
     for_disks: Pool,
     for_processors: Pool,
+    for_folders: Pool,
 }
 
 impl Blocking {
-    /// No threads yet.
+    /// No threads yet. To be called before the lock-in: the share of the processors that a container has is told by
+    /// files outside of the root.
     pub(super) fn new() -> Blocking {
         let processors = thread::available_parallelism().map_or(1, NonZero::get);
         Blocking {
             for_disks: Pool::new(FOR_DISKS, || ()),
-            for_processors: Pool::new(processors.saturating_sub(1).max(1), lower_priority),
+            for_processors: Pool::new(processors.saturating_sub(1).clamp(1, FOR_PROCESSORS), lower_priority),
+            for_folders: Pool::new(FOR_FOLDERS, lower_priority),
         }
     }
 
     /// Does a job on a thread and delivers its outcome, unless the job is dropped before its turn comes. Where no
     /// thread can be had the job is done at once: the caller then waits itself.
     pub(super) fn run(&self, job: &Arc<Job>, deliver: impl FnOnce(Outcome) + Send + 'static) {
-        let pool = if job.computes() { &self.for_processors } else { &self.for_disks };
+        let pool = match **job {
+            Job::List(_) => &self.for_folders,
+            _ if job.computes() => &self.for_processors,
+            _ => &self.for_disks,
+        };
         pool.run(job, deliver);
     }
 }
@@ -149,7 +161,7 @@ impl Pool {
 /// Lets workers go first. Where the system refuses, the work is done all the same.
 fn lower_priority() {
     if let Err(error) = priority::lower() {
-        log::debug!("a thread that compresses keeps the priority of the others: {error}");
+        log::debug!("a thread that computes keeps the priority of the others: {error}");
     }
 }
 

@@ -123,6 +123,7 @@ fn serve(config: &Config, inherited: Option<Listener>, log: &Log) -> Result<(), 
     let forms = forms::share_of(cache_bytes(&config.files));
     let shared = Shared::new(read_types(&config.files)?, rules, forms);
     let descriptors = Descriptors::share_out();
+    let blocking = Blocking::new();
     let signals = Signals::new().context(|| "cannot wait for signals".into())?;
     let address = address::listen(&listener, &config.listen)?;
     let from = redirecting.as_ref().zip(redirected.as_ref());
@@ -140,7 +141,7 @@ fn serve(config: &Config, inherited: Option<Listener>, log: &Log) -> Result<(), 
         redirecting.map(|listener| Entrance { listener: Arc::new(listener), speech: Speech::Redirects }),
     );
     let places = Places { entrances, https_port: address.port() };
-    let threads = start_workers(config, places, &root, shared, &descriptors, log.writer())?;
+    let threads = start_workers(config, places, &root, shared, &descriptors, &blocking, log.writer())?;
     let renewal = renewal.map(Renewal::start).transpose();
     let renewal = renewal.context(|| "cannot start a thread for the certificate".into())?;
     announce(scheme, address, from, &root, config.limits.workers, log);
@@ -198,12 +199,12 @@ fn start_workers(
     root: &Root,
     shared: Shared,
     descriptors: &Descriptors,
+    blocking: &Blocking,
     log: &LogWriter,
 ) -> Result<WorkerThreads, Error> {
     let count = usize::from(config.limits.workers);
     let limits = Arc::new(descriptors.connection_limits(&config.limits));
     let workers = Arc::new(Workers::new(count).context(|| "cannot make the workers".into())?);
-    let blocking = Blocking::new();
     let shared = Arc::new(shared);
     let cache_bytes = cache_bytes(&config.files);
     let cache_bytes = cache_bytes - forms::share_of(cache_bytes);

@@ -10,7 +10,7 @@ use crate::http::media_type::Types;
 use crate::http::status::Status;
 use crate::rules::headers::Change;
 
-/// Whether rules say what the content is: several ranges are then answered with the whole, for each part would say
+/// True if rules say what the content is: several ranges are then answered with the whole, for each part would say
 /// something else.
 pub(super) fn tell_of_content(changes: &[Change]) -> bool {
     changes.iter().any(tells_of_content)
@@ -68,13 +68,13 @@ pub(super) fn apply(changes: &[Change], path: &[u8], media_types: &Types, respon
     response.replace_fields(fields);
 }
 
-/// Whether the content is that of a file, or one range of it.
+/// True if the content is that of a file, or one range of it.
 fn has_content_of_file(response: &Response) -> bool {
     matches!(response.status, Status::Ok | Status::PartialContent)
         && !matches!(response.body, Body::Multipart(_))
 }
 
-/// Whether rules speak of responses with a status: of what was found, of redirects, and of what is missing.
+/// True if rules speak of responses with a status: of what was found, of redirects, and of what is missing.
 fn may_change(status: Status) -> bool {
     let is_missing = matches!(status, Status::NotFound | Status::Gone | Status::UnavailableForLegalReasons);
     is_missing || status.code() < 400 && status != Status::NoContent
@@ -88,7 +88,7 @@ fn tells_of_content(change: &Change) -> bool {
     is(change, "Content-Type") || is(change, "Content-Encoding")
 }
 
-/// Whether the suffix of a name says the coding that a rule does, and the response has none.
+/// True if the suffix of a name says the coding that a rule does, and the response has none.
 fn name_says_coding(path: &[u8], change: &Change, response: &Response) -> bool {
     let mut fields = response.lines().into_iter().flat_map(Fields::iter);
     plain_name(path, change).is_some()

@@ -110,6 +110,10 @@ fn select_variant<'a>(
     {
         return Ok(Some(only));
     }
+    // A client that names no coding gets the file as it is.
+    if !request.has(Name::AcceptEncoding) {
+        return Ok(variants.first());
+    }
     let Some(coding) = select_coding(request, variants) else { return Ok(None) };
     let find = |coding| variants.iter().find(|variant| variant.coding == coding);
     if let Some(variant) = find(coding) {

@@ -267,7 +267,7 @@ impl Site {
         Ok(self.page(Status::NotFound))
     }
 
-    /// Whether nothing is told of a name: a hidden one, or a file of rules.
+    /// True if nothing is told of a name: a hidden one, or a file of rules.
     fn is_withheld(&self, path: &Path) -> bool {
         self.hides_dot_files && resolve::is_hidden(path)
             || self.rules.is_some() && rules::is_rules_file(path.as_bytes())
@@ -308,11 +308,11 @@ impl Site {
     }
 }
 
-/// What a request asks for, and the rules that may answer it.
+/// A request's target, and the rules that may answer it.
 struct Asked<'a> {
     target: &'a Target<'a>,
     rules: Option<&'a Rules>,
-    /// What rules change in the fields of the response.
+    /// The changes that rules make to the fields of the response.
     changes: &'a [Change],
 }
 
@@ -323,7 +323,7 @@ impl Asked<'_> {
         self.rules?.redirect(redirects::Asked { path, query, host: target::host(request) }, forced)
     }
 
-    /// Whether several ranges may be answered in parts.
+    /// True if several ranges may be answered in parts.
     fn has_parts(&self) -> bool {
         !changed_fields::tell_of_content(self.changes)
     }

@@ -1,8 +1,8 @@
 //! `_headers` and `_redirects` of the root: read by threads, shared by all workers, obeyed within a second.
 //!
-//! A worker looks at the two names once a second at most; that costs two `stat` and reads nothing.
-//! What has changed is read and parsed by a thread, and the request that saw the change waits for it. A bad line is
-//! skipped with a warning, once for each version of its file. A file that cannot be read leaves the rules as they are.
+//! A worker looks at the two names once a second at most; that costs two `stat` and reads nothing. A changed file is
+//! read and parsed by a thread, and the request that saw the change waits for it. A bad line is skipped with a
+//! warning, once for each version of its file. A file that cannot be read leaves the rules as they are.
 
 use std::ffi::{CStr, CString};
 use std::fs::File;
@@ -30,7 +30,7 @@ const LOOK: Duration = Duration::from_millis(900);
 /// Findings of one version of a file that are logged; `httpd check` shows them all.
 const LOGGED: usize = 100;
 
-/// Whether a path beneath the root names one of the files, or a coded form of one. They are never served.
+/// True if a path beneath the root names one of the files, or a coded form of one. They are never served.
 pub(super) fn is_rules_file(name: &[u8]) -> bool {
     let suffix = SIDECARS.iter().map(|coding| coding.suffix().as_bytes());
     let plain = suffix.into_iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name);
@@ -42,7 +42,7 @@ pub(super) fn is_rules_file(name: &[u8]) -> bool {
 pub(super) struct Rules {
     headers: Source<Headers>,
     redirects: Source<Redirects>,
-    /// Whether a redirect that leads back to where it came from was warned of.
+    /// True if a redirect that leads back to where it came from was warned of.
     has_warned: AtomicBool,
 }
 
@@ -52,11 +52,11 @@ struct Source<T> {
     parsed: Arc<T>,
     /// The digest of the bytes; `None` for no file.
     digest: Option<Digest>,
-    /// What its name stood for.
+    /// The file that its name stood for.
     seen: Result<Metadata, Refusal>,
     /// Why it could not be read the last time.
     failure: Option<Refusal>,
-    /// Whether no further change can hide under the same metadata.
+    /// True if no further change can hide under the same metadata.
     is_settled: bool,
 }
 
@@ -208,7 +208,7 @@ pub(super) struct WorkerRules {
     names: Names,
     version: u64,
     current: Arc<Rules>,
-    /// When the files are looked at again.
+    /// The time of the next look at the files.
     next_look: Instant,
 }
 

@@ -4,6 +4,7 @@ use std::fs;
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
+use crate::coder::encoded;
 use crate::redirects::fixture;
 use crate::server::{Process, httpd};
 use crate::site::Site;
@@ -36,7 +37,7 @@ fn a_clean_site_has_no_findings() {
     site.write("_redirects", "/old /second.txt 301\n");
     site.write("_headers", "/second.txt\n  X-A: 1\n");
     site.write("app.js", "x");
-    site.write("app.js.gz", "x");
+    site.write("app.js.gz", encoded("gzip", "x"));
     assert_eq!(check(&site, &[]), (0, vec![], vec!["0 errors, 0 warnings".into()]));
     assert_eq!(check(&site, &["--format", "json"]), (0, vec!["[]".into()], vec![]));
 }
@@ -154,24 +155,41 @@ fn files_that_are_not_what_they_seem() {
     site.write(b"m\xfcsli.txt", "x");
     site.write("app.js", "x");
     site.write("app.js.br", "x");
+    site.write("app.js.gz", encoded("gzip", "x"));
+    site.write("app.js.zst", encoded("zstd", "x"));
     let long_ago = SystemTime::now() - Duration::from_secs(3600);
-    fs::File::options().write(true).open(site.path("app.js.br")).unwrap().set_modified(long_ago).unwrap();
+    fs::File::options().write(true).open(site.path("app.js.zst")).unwrap().set_modified(long_ago).unwrap();
     site.write("bad.html", b"<meta charset=utf-8>\xff");
     site.write("good.html", "<meta charset=utf-8>\u{e4}");
     site.write("latin.html", b"<meta charset=iso-8859-1>\xff");
+    for (name, before) in [("first.html", 1024 - 19), ("late.html", 1024 - 18)] {
+        site.write(name, [&b" ".repeat(before)[..], b"<meta charset=utf-8>\xff"].concat());
+    }
     site.link("/etc/hostname", "out");
     site.link("nowhere", "dangling");
     site.link(site.path("app.js"), "inside");
     let (code, lines, _) = check(&site, &[]);
     let expected = [
-        "app.js.br: warning: it is older than app.js",
+        "app.js.br: warning: it does not decode to app.js: it is not used",
+        "app.js.zst: warning: it is older than app.js",
         "bad.html: warning: it says that it is UTF-8, and is not",
         "dangling: warning: the link leads to nothing",
         "dir/.git: warning: it begins with a dot: it is not served without --dot-files",
+        "first.html: warning: it says that it is UTF-8, and is not",
         "m\u{fffd}sli.txt: warning: its name is not UTF-8: no browser asks for it by that name",
         "out: warning: the link leads outside of the root: it is not served",
     ];
     assert_eq!((code, lines), (0, expected.map(String::from).to_vec()));
+}
+
+#[test]
+fn folders_are_looked_into_so_deep() {
+    for (depth, expected) in [(64, 0), (65, 1)] {
+        let site = Site::new();
+        site.make_folder("d/".repeat(depth));
+        let (_, lines, _) = check(&site, &[]);
+        assert_eq!(lines.len(), expected, "{depth}: {lines:#?}");
+    }
 }
 
 #[test]

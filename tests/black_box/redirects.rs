@@ -279,6 +279,20 @@ fn a_redirect_to_itself_is_skipped_with_one_warning() {
     assert_eq!(lines.iter().filter(|line| line.contains("leads back to")).count(), 1, "{lines:#?}");
 }
 
+#[test]
+fn so_many_bad_lines_are_logged() {
+    for (bad, logged, more) in [(100, 100, 0), (101, 100, 1)] {
+        let site = Site::new();
+        site.write("_redirects", "/bad\n".repeat(bad));
+        let mut server = site.serve();
+        server.process.signal(libc::SIGTERM);
+        server.process.await_exit();
+        let lines = server.process.errors.await_end();
+        let count = |text: &str| lines.iter().filter(|line| line.contains(text)).count();
+        assert_eq!((count("_redirects:"), count("1 more, which")), (logged + more, more), "{lines:#?}");
+    }
+}
+
 /// Asks until the answer is the one expected, and returns the time that it took.
 fn obeyed(server: &Server, target: &str, status: u16) -> Duration {
     let begun = Instant::now();

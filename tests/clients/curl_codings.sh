@@ -20,8 +20,17 @@ use_curl_codings() {
             skip "curl --compressed $coding" "this curl cannot decode it"
         fi
         c -H "Accept-Encoding: $coding" -r 100-199 -o "$tmp/body" "$url/app.js" >/dev/null
+        tail -c +101 "$site/app.js" | head -c 100 >"$tmp/slice"
+        same "curl Accept-Encoding: $coding -r 100-199: of the file itself" "$tmp/slice" "$tmp/body"
+        tag=$(head_of -H "Accept-Encoding: $coding" "$url/app.js" | tr -d '\r' | sed -n 's/^etag: //Ip')
+        c -H "Accept-Encoding: $coding" -H "If-Range: $tag" -r 100-199 -o "$tmp/body" "$url/app.js" >/dev/null
         tail -c +101 "$site/app.js.$suffix" | head -c 100 >"$tmp/slice"
-        same "curl Accept-Encoding: $coding -r 100-199: of the coded bytes" "$tmp/slice" "$tmp/body"
+        same "curl Accept-Encoding: $coding -r 100-199, If-Range: of the coded bytes" "$tmp/slice" "$tmp/body"
+        if curl -q --version | grep -Eq "(^Features:.* |/)($(sed 's/gzip/libz/;s/br/brotli/' <<<"$coding"))"; then
+            c --compressed -H "Accept-Encoding: $coding" -D "$tmp/head" -o "$tmp/body" "$url/large.txt" >/dev/null
+            has "curl --compressed $coding large.txt: compressed on the fly" "^content-encoding: $coding" "$(<"$tmp/head")"
+            same "curl --compressed $coding large.txt: decodes to the file" "$site/large.txt" "$tmp/body"
+        fi
         rm -f "$tmp/etag"
         c -H "Accept-Encoding: $coding" --etag-save "$tmp/etag" -o /dev/null "$url/app.js" >/dev/null
         tag=$(<"$tmp/etag")
@@ -42,6 +51,6 @@ use_curl_codings() {
     c --compressed --http1.0 -o "$tmp/body" "$url/app.js" >/dev/null
     same "curl --compressed --http1.0 app.js" "$site/app.js" "$tmp/body"
     [[ -n $tags ]] && has "curl app.js without a coding: Vary too" '^vary: accept-encoding' "$(head_of "$url/app.js")"
-    hasnt "curl small.txt: no Vary" '^vary' "$(head_of --compressed "$url/small.txt")"
+    hasnt "curl empty.txt: no Vary" '^vary' "$(head_of --compressed "$url/empty.txt")"
     is "curl Accept-Encoding: identity;q=0 small.txt: 406" 406 "$(code -H 'Accept-Encoding: identity;q=0' "$url/small.txt")"
 }

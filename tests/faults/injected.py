@@ -1,6 +1,7 @@
 """System calls that fail, one after another: a table of calls, errors and how the request ends."""
 
 import contextlib
+import gzip
 import signal
 import time
 
@@ -140,7 +141,7 @@ def failed_look_up():
 
 @promise("INJECTED", "a look-up that fails for once does not make the server forget a coded file, whichever look-up it is")
 def failed_look_ups():
-    coded, losses = b"coded" * 20, 0
+    coded, losses = gzip.compress(SMALL), 0
     for number in range(1, 9):
         with Server(make_site(**{"small.txt.gz": coded})) as server, Client(server) as client:
             time.sleep(0.05)  # what is so young is read again in any case

@@ -1,12 +1,13 @@
 """Large folders: who lists one keeps nobody else waiting."""
 
 import contextlib
+import json
 import os
 import subprocess
 import sys
 import time
 
-from harness import Client, MIB, SMALL, Server, check, make_site
+from harness import Client, MIB, SMALL, Server, check, make_site, write
 from promise import promise
 
 ENTRIES = 100_000
@@ -65,6 +66,18 @@ def others_do_not_wait():
                 return
         microseconds = [round(min(times) * 1e6) for times in (without, beside)]
         check(False, "p99 without listings {} us, beside them {} us".format(*microseconds))
+
+
+@promise("LISTINGS", "100,000 entries are listed, and of one more there is a word and no row")
+def bound():
+    root = make_site()
+    make_large_folder(root)
+    with Server(root, "--listing") as server, Client(server) as client:
+        for count, is_said in (ENTRIES, False), (ENTRIES + 1, True):
+            page, rows = client.get("/folder/").body, len(json.loads(client.get("/folder/?format=json").body))
+            check((page.count(b"<time "), rows) == (ENTRIES, ENTRIES), f"{rows} of {count} entries")
+            check((b"more than 100000 entries" in page) == is_said, f"a wrong word on {count} entries")
+            write(f"{root}/folder/one-more", b"")
 
 
 @promise("LISTINGS", "ten clients that take 100,000 entries slowly share the bytes of one listing")

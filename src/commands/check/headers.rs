@@ -1,4 +1,4 @@
-//! What is wrong with `_headers`: lines that are skipped, and what the two hosts read differently.
+//! The findings about `_headers`: lines that are skipped, and what the two hosts read differently.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! What is wrong with `_redirects`: lines that are skipped, can never match, lead nowhere or in a circle, or that the
+//! The findings about `_redirects`: lines that are skipped, can never match, lead nowhere or in a circle, or that the
 //! two hosts read differently.
 
 use std::collections::HashMap;
@@ -196,7 +196,7 @@ fn differences(
     found
 }
 
-/// Whether Cloudflare's clean names would lead back to the rule.
+/// True if Cloudflare's clean names would lead back to the rule.
 fn is_loop_for_cloudflare(rule: &Redirect) -> bool {
     let is_all = rule.matches_path(b"*/*") && rule.status() == Status::Ok && !rule.is_literal();
     let leads_to_index = |to: Vec<u8>| to.ends_with(b"/index.html") || to.ends_with(b"/index");

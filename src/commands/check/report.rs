@@ -44,7 +44,7 @@ impl Report {
         }
     }
 
-    /// Whether one of them is an error.
+    /// True if one of them is an error.
     pub(super) fn has_errors(&self) -> bool {
         self.count(Severity::Error) > 0
     }

@@ -1,15 +1,17 @@
 //! The files beneath the root: which of them can be asked for, and which are not what they seem.
 
 use std::ffi::OsStr;
-use std::fs::{self, Metadata};
+use std::fs::{self, File, Metadata};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::report::Report;
+use crate::codec;
 use crate::http::charset::Characters;
-use crate::http::encoding::SIDECARS;
+use crate::http::encoding::{Coding, SIDECARS};
 use crate::rules::{Severity, headers, redirects};
+use crate::site::sidecar::VERIFIED;
 
 /// Names that are looked at.
 const MAX_NAMES: usize = 1_000_000;
@@ -55,7 +57,7 @@ impl Tree {
         &self.files
     }
 
-    /// Whether a path beneath the root is answered by a file, an index, or a folder that leads to its index.
+    /// True if a path beneath the root is answered by a file, an index, or a folder that leads to its index.
     pub(super) fn answers(&self, path: &[u8]) -> bool {
         let place = self.root.join(OsStr::from_bytes(path));
         match fs::metadata(&place) {
@@ -125,14 +127,21 @@ impl Tree {
 
     /// Looks at a coded file beside its original.
     fn look_at_sidecar(&self, path: &[u8], metadata: &Metadata, walk: &mut Walk) {
-        let suffixes = SIDECARS.iter().map(|coding| coding.suffix().as_bytes());
-        let Some(original) = suffixes.into_iter().find_map(|suffix| path.strip_suffix(suffix)) else {
+        let find = |coding: Coding| Some((coding, path.strip_suffix(coding.suffix().as_bytes())?));
+        let Some((coding, original)) = SIDECARS.into_iter().find_map(find) else { return };
+        let [place, of_original] = [path, original].map(|name| self.root.join(OsStr::from_bytes(name)));
+        let Ok(of_original_metadata) = fs::metadata(&of_original) else { return };
+        if !of_original_metadata.is_file() {
             return;
-        };
-        let Ok(of_original) = fs::metadata(self.root.join(OsStr::from_bytes(original))) else { return };
-        let is_older = || Some(metadata.modified().ok()? < of_original.modified().ok()?);
-        if of_original.is_file() && is_older() == Some(true) {
-            walk.warn(path, format!("it is older than {}", String::from_utf8_lossy(original)));
+        }
+        let is_small = metadata.len().max(of_original_metadata.len()) <= VERIFIED;
+        let decodes = || codec::decodes_to(coding, File::open(&place)?, File::open(&of_original)?);
+        let is_older = || Some(metadata.modified().ok()? < of_original_metadata.modified().ok()?);
+        let original = String::from_utf8_lossy(original);
+        if is_small && decodes().is_ok_and(|decodes| !decodes) {
+            walk.warn(path, format!("it does not decode to {original}: it is not used"));
+        } else if is_older() == Some(true) {
+            walk.warn(path, format!("it is older than {original}"));
         }
     }
 }
@@ -166,7 +175,7 @@ fn look_at_charset(path: &[u8], place: &Path, metadata: &Metadata, walk: &mut Wa
     }
 }
 
-/// Whether the beginning of a page or a style sheet names UTF-8.
+/// True if the beginning of a page or a style sheet names UTF-8.
 fn declares_utf8(beginning: &[u8]) -> bool {
     let lower = beginning.to_ascii_lowercase();
     let places = memchr::memmem::find_iter(&lower, b"charset");
