@@ -13,7 +13,7 @@ mod pair;
 mod renewal;
 mod session;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod tickets;
 mod validity;
 

@@ -10,7 +10,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore};
 use super::*;
 
 /// The state that workers share, and a client that trusts it.
-fn pair() -> (Tls, Arc<ClientConfig>) {
+pub(in crate::server) fn pair() -> (Tls, Arc<ClientConfig>) {
     let key = rcgen::KeyPair::generate().unwrap();
     let certificate = rcgen::CertificateParams::new(["a".to_owned()]).unwrap().self_signed(&key).unwrap();
     let texts = Texts::of(&certificate.pem(), &key.serialize_pem());
@@ -23,7 +23,7 @@ fn pair() -> (Tls, Arc<ClientConfig>) {
     (Tls::new(&texts, &files).unwrap(), Arc::new(client))
 }
 
-fn client(config: &Arc<ClientConfig>) -> ClientConnection {
+pub(in crate::server) fn client(config: &Arc<ClientConfig>) -> ClientConnection {
     ClientConnection::new(Arc::clone(config), ServerName::try_from("a").unwrap()).unwrap()
 }
 
