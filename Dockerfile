@@ -15,10 +15,10 @@ WORKDIR /src
 ENV RUSTFLAGS="-C target-feature=+crt-static"
 
 # The dependencies are built first, with an empty program in place of ours: this layer stays
-# cached until Cargo.toml or Cargo.lock change. (The bench is here because Cargo.toml names it.)
+# cached until Cargo.toml or Cargo.lock change. (The benches are here because Cargo.toml names them.)
 COPY Cargo.toml Cargo.lock ./
 RUN mkdir src benches \
- && printf '//! Empty.\nfn main() {}\n' | tee src/lib.rs src/main.rs > benches/http.rs \
+ && printf '//! Empty.\nfn main() {}\n' | tee src/lib.rs src/main.rs benches/http.rs > benches/rules.rs \
  && cargo build --release --locked --target "$(rustc -vV | sed -n 's/^host: //p')"
 
 # Now our own code. Cargo goes by modification times, and a checkout may be older than the

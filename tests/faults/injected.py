@@ -19,7 +19,7 @@ RETRY, CLOSE, CUT = "as if nothing had happened", "closed", "broken off"
 INJECTED = [
     ("accept4", "small", {"EINTR": RETRY, "EAGAIN": RETRY, "ECONNABORTED": RETRY, "EPROTO": RETRY, "EPERM": RETRY,
                           "EMFILE": RETRY, "ENFILE": RETRY, "ENOBUFS": RETRY, "ENOMEM": RETRY}),
-    ("epoll_wait", "small", {"EINTR": RETRY}),
+    ("epoll_pwait", "small", {"EINTR": RETRY}),
     ("epoll_ctl", "small", {"ENOMEM": RETRY, "ENOSPC": RETRY}),  # sent already; not watched: closed after it
     ("epoll_ctl", "large", {"ENOMEM": CUT, "ENOSPC": CUT}),
     ("recvfrom", "small", {"EINTR": RETRY, "EAGAIN": RETRY, "ECONNRESET": CLOSE, "ETIMEDOUT": CLOSE, "ENOMEM": CLOSE}),
@@ -84,7 +84,8 @@ def inject(call, what, error, expected):
     """Asks while a call fails; what is wrong with the ending, if anything is."""
     log = f"{new_folder()}/log"
     site = make_site(**{"medium.txt": MEDIUM, "cold.bin": b"c" * MIB})
-    with Server(site, "--file-log", log, "--stall-timeout", "1", log="info") as server:
+    # Without rules, whose names are looked up first once a second.
+    with Server(site, "--file-log", log, "--stall-timeout", "1", "--rules", "off", log="info") as server:
         # The log's alone: a thread for the disk writes, too, to wake a worker, and that cannot fail.
         with Strace(server, call, f"error={error}", log if call == "write" else None) as strace:
             if what == "hangup":
@@ -131,7 +132,7 @@ def broken_pipeline():
 
 @promise("INJECTED", "a look-up that fails for once (newfstatat: EIO) does not prolong a 404")
 def failed_look_up():
-    with Server(make_site()) as server, Client(server) as client:
+    with Server(make_site(), "--rules", "off") as server, Client(server) as client:
         check(client.get("/later.txt").status == 404, "it is there already")
         put(f"{server.root}/later.txt", SMALL)
         with Strace(server, "newfstatat", "error=EIO") as strace:
