@@ -22,7 +22,7 @@ const STYLES: Styles = Styles::styled()
 /// `httpd -r ./www` serves ./www on http://127.0.0.1:8000. Every option can also be given by the environment
 /// variable that stands beside it; the option wins. RUST_LOG says how much is logged: `info` (the
 /// default), `warn` (no access lines) or `off`. SIGTERM and SIGINT stop the server once the responses in
-/// flight are finished; SIGHUP and SIGUSR1 reopen the log file.
+/// flight are finished; SIGHUP and SIGUSR1 reopen the log file and read the certificate again.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "httpd", version, styles = STYLES, max_term_width = 100)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -33,6 +33,9 @@ pub struct Config {
     /// Address that clients connect to.
     #[command(flatten)]
     pub listen: Listen,
+    /// Encryption of connections.
+    #[command(flatten)]
+    pub tls: Tls,
     /// Files that are served, and the ways to serve them.
     #[command(flatten)]
     pub files: Files,
@@ -196,6 +199,23 @@ pub struct Listen {
     /// Let another server share the port, so that a new one can take over from this one without a gap
     #[arg(long, env = "HTTPD_REUSE_PORT", value_parser = clap::builder::FalseyValueParser::new())]
     pub reuse_port: bool,
+}
+
+/// Encryption of connections.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "TLS")]
+pub struct Tls {
+    /// Speak TLS with this certificate, a PEM file with its chain; a renewed one is taken without a restart
+    #[arg(long = "tls-cert", env = "HTTPD_TLS_CERT", value_name = "FILE")]
+    pub certificate: Option<PathBuf>,
+
+    /// The private key of that certificate, a PEM file that is not encrypted
+    #[arg(long = "tls-key", env = "HTTPD_TLS_KEY", value_name = "FILE")]
+    pub key: Option<PathBuf>,
+
+    /// Redirect plain HTTP on this port of the same host to https, but for /.well-known/acme-challenge/
+    #[arg(long, env = "HTTPD_HTTP_REDIRECT", value_name = "PORT")]
+    pub http_redirect: Option<u16>,
 }
 
 /// Files that are served, and the ways to serve them.

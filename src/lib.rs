@@ -22,7 +22,8 @@
 //! # The way of a request
 //!
 //! 1. `server::worker`: epoll says that something is ready. The worker accepts and reads everything that is, into one
-//!    arena, and only then answers: that is one *turn*.
+//!    arena, and only then answers: that is one *turn*. With TLS, `server::transport` decrypts while it reads; nothing
+//!    after it knows the difference (`server::tls`).
 //! 2. `server::connection`: the state machine of a connection feeds the bytes to [`http1::parser`].
 //! 3. `site::Site::answer`: *method, target, rules, file, coding, preconditions, range, response*. Files come from
 //!    `site::cache`, which looks at each of them at most once a turn and is never stale all the same. Where the answer

@@ -123,8 +123,22 @@ pub fn has_valid_host(request: &Request) -> bool {
 
 /// The host that a request names, without its port: of the target's authority, or of `Host`.
 pub fn host<'a>(request: &Request<'a>) -> Option<&'a [u8]> {
+    authority(request).map(authority::host)
+}
+
+/// The authority that a request names, with its port: of the target, or of `Host`.
+pub fn authority<'a>(request: &Request<'a>) -> Option<&'a [u8]> {
     let named = split_absolute(request.target).map(|(authority, _)| authority);
-    named.or_else(|| request.value(Name::Host)).map(authority::host)
+    named.or_else(|| request.value(Name::Host))
+}
+
+/// Path and query of a target as they were sent.
+pub fn local(target: &[u8]) -> &[u8] {
+    match split_absolute(target) {
+        Some((_, local)) if !local.is_empty() => local,
+        Some(_) => b"/",
+        None => target,
+    }
 }
 
 /// `http://authority/local` in its two parts. `https` is taken as well, since a proxy may have ended TLS.

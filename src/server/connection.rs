@@ -2,6 +2,7 @@
 //!
 //! | state | waits for | until | leaves to |
 //! | --- | --- | --- | --- |
+//! | `Handshaking` | what the session wants | the head timeout, from its start | `Idle`, `Lingering`, `Closed` |
 //! | `Idle` | readable | the idle timeout | any other |
 //! | `ReadingHead` | readable | the head timeout, from the first byte | any other |
 //! | `ReadingChunks` | readable | the stall timeout, from its start | any other |
@@ -80,6 +81,8 @@ pub(super) struct Turn<'a> {
     pub(super) jobs: &'a mut Vec<Arc<Job>>,
     /// The path for balancers, and whether they are to send requests.
     pub(super) health: Option<Health<'a>>,
+    /// The port to which redirected requests go.
+    pub(super) https_port: u16,
     /// Whether every response is the last one of its connection.
     pub(super) is_stopping: bool,
     /// Whether there is room to linger for a connection that was not admitted.
@@ -88,6 +91,7 @@ pub(super) struct Turn<'a> {
 
 #[derive(Debug)]
 enum State {
+    Handshaking { since: Instant },
     Idle { since: Instant },
     ReadingHead(Box<ReadingHead>),
     ReadingChunks(Box<ReadingChunks>),
@@ -220,6 +224,8 @@ pub(super) struct Connection {
     client: IpAddr,
     /// Whether it is within the limits; if not, it is told so and closed.
     is_admitted: bool,
+    /// True if its requests are redirected to the port that speaks TLS.
+    is_redirected: bool,
     /// Bytes that the socket has accepted.
     sent: u64,
     state: State,
@@ -228,13 +234,25 @@ pub(super) struct Connection {
 impl Connection {
     /// A connection that has said nothing yet. One that was not admitted is told so when it first acts.
     pub(super) fn from_incoming(incoming: Incoming, now: Instant) -> Connection {
-        let Incoming { transport, client, is_admitted, sent, asked: _ } = incoming;
-        Connection { transport, client, is_admitted, sent, state: State::Idle { since: now } }
+        let Incoming { transport, client, is_admitted, is_redirected, sent, asked: _ } = incoming;
+        let state = match transport.is_handshaking() {
+            true => State::Handshaking { since: now },
+            false => State::Idle { since: now },
+        };
+        Connection { transport, client, is_admitted, is_redirected, sent, state }
     }
 
     /// The transport.
     pub(super) fn transport(&self) -> &Transport {
         &self.transport
+    }
+
+    /// Appends what has arrived to the arena, in the reading half of a turn: see [`Transport::receive`].
+    pub(super) fn receive(&mut self, arena: &mut Vec<u8>) -> io::Result<usize> {
+        if !self.is_admitted && self.transport.is_handshaking() {
+            return Err(io::ErrorKind::WouldBlock.into()); // it is turned away unheard
+        }
+        self.transport.receive(arena)
     }
 
     /// The client's address.
@@ -249,8 +267,18 @@ impl Connection {
 
     /// Gives it to another worker.
     pub(super) fn into_incoming(self) -> Incoming {
-        let Connection { transport, client, is_admitted, sent, state: _ } = self;
-        Incoming { transport, client, is_admitted, sent, asked: 0 }
+        let Connection { transport, client, is_admitted, is_redirected, sent, state: _ } = self;
+        Incoming { transport, client, is_admitted, is_redirected, sent, asked: 0 }
+    }
+
+    /// True while nothing of a request has come: another worker can take it as well as this one.
+    pub(super) fn is_fresh(&self) -> bool {
+        matches!(self.state, State::Idle { .. } | State::Handshaking { .. })
+    }
+
+    /// True while the next bytes of the client belong to a handshake.
+    pub(super) fn is_handshaking(&self) -> bool {
+        self.is_admitted && self.transport.is_handshaking()
     }
 
     /// Whether it waits for a request of which nothing has come.
@@ -270,7 +298,10 @@ impl Connection {
     pub(super) fn activity(&self) -> Option<Activity> {
         Some(match &self.state {
             State::Idle { .. } => Activity::Idle,
-            State::ReadingHead(_) | State::ReadingChunks(_) | State::SkippingBody { .. } => Activity::Reading,
+            State::Handshaking { .. }
+            | State::ReadingHead(_)
+            | State::ReadingChunks(_)
+            | State::SkippingBody { .. } => Activity::Reading,
             State::Fetching(_) => Activity::Waiting,
             State::Sending(_) => Activity::Sending,
             State::Lingering(_) => Activity::Closing,
@@ -292,6 +323,8 @@ impl Connection {
             State::Fetching(_) => Interest::Nothing,
             State::Sending(sending) if sending.job.is_some() => Interest::Nothing,
             State::Sending(_) => Interest::Writable,
+            // The session has something to say that the socket has not taken: a part of a handshake, or its end.
+            _ if self.transport.unsent() > 0 => Interest::ReadableOrWritable,
             _ => Interest::Readable,
         }
     }
@@ -299,6 +332,7 @@ impl Connection {
     /// The time at which [`Connection::check_time`] has something to do at the earliest; `None` once it is closed.
     pub(super) fn next_look(&self, timeouts: &Timeouts) -> Option<Instant> {
         Some(match &self.state {
+            State::Handshaking { since } => *since + timeouts.head,
             State::Idle { since } => *since + timeouts.idle,
             State::ReadingHead(reading) => reading.since + timeouts.head,
             State::ReadingChunks(reading) => reading.since + timeouts.stall,
@@ -317,6 +351,7 @@ impl Connection {
             return;
         }
         match &mut self.state {
+            State::Handshaking { .. } => self.abort(CloseReason::TimedOut, turn),
             State::ReadingHead(_) => self.give_up(Status::RequestTimeout, turn),
             State::ReadingChunks(_) => self.answer_without_body(turn),
             State::Fetching(_) => self.give_up(Status::ServiceUnavailable, turn),
@@ -392,11 +427,18 @@ impl Connection {
                 &[]
             }
             Event::End => return self.note_end(turn),
+            // The session cannot go on; the client may still be sending, and is to hear why.
+            Event::Broken(kind @ io::ErrorKind::InvalidData) => {
+                return self.linger(CloseReason::Broken(kind), turn.now.instant);
+            }
             Event::Broken(kind) => return self.abort(CloseReason::Broken(kind), turn),
         };
         let mut input = Input::new(self.take_held(turn), arrived);
         loop {
             let goes_on = match &mut self.state {
+                State::Handshaking { .. } => self.shake_hands(&mut input, turn),
+                // A session may have read something that is no part of a request.
+                State::Idle { .. } if self.is_admitted && input.is_empty() => false,
                 State::Idle { .. } if !self.is_admitted => self.turn_away(&mut input, turn),
                 State::Idle { .. } | State::ReadingHead(_) | State::Fetching(_) => {
                     let is_last = turn.is_stopping || self.is_last();
@@ -416,6 +458,23 @@ impl Connection {
         }
     }
 
+    /// Goes on with a handshake. Returns whether there is more to do now. A client that there is no room for gets no
+    /// handshake: it would cost more than the answer is worth.
+    fn shake_hands(&mut self, input: &mut Input, turn: &mut Turn) -> bool {
+        if !self.transport.is_tls() {
+            return self.refuse_plain_text(input, turn);
+        }
+        if !self.is_admitted {
+            self.finish(CloseReason::Done, turn.now.instant);
+            return false;
+        }
+        if self.transport.is_handshaking() {
+            return false;
+        }
+        self.state = State::Idle { since: turn.now.instant };
+        true
+    }
+
     fn is_last(&self) -> bool {
         matches!(&self.state, State::Fetching(fetching) if fetching.is_last)
     }
@@ -425,6 +484,7 @@ impl Connection {
         match &self.state {
             State::Lingering(lingering) => self.state = State::Closed(lingering.reason),
             State::ReadingChunks(_) => self.answer_without_body(turn),
+            _ if self.transport.is_tls() => self.finish(CloseReason::ClientClosed, turn.now.instant),
             _ => self.abort(CloseReason::ClientClosed, turn),
         }
     }
@@ -457,7 +517,7 @@ impl Connection {
 
     /// Sends the lent output. Returns whether there is more to do now.
     fn send(&mut self, next: Next, input: &mut Input, turn: &mut Turn) -> bool {
-        let result = turn.output.send(&self.transport, next.is_end(), turn.sends_until);
+        let result = turn.output.send(&mut self.transport, next.is_end(), turn.sends_until);
         self.count_sent(turn.output.sent_bytes());
         turn.recorder.note_sent(turn.output);
         match result {
@@ -485,7 +545,7 @@ impl Connection {
     fn send_on(&mut self, input: &mut Input, turn: &mut Turn) -> bool {
         let State::Sending(sending) = &mut self.state else { return false };
         let before = sending.output.sent_bytes();
-        let result = sending.output.send(&self.transport, sending.next.is_end(), turn.sends_until);
+        let result = sending.output.send(&mut self.transport, sending.next.is_end(), turn.sends_until);
         turn.recorder.note_sent(&mut sending.output);
         let count = sending.output.sent_bytes() - before;
         if count > 0 {

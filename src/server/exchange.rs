@@ -50,6 +50,14 @@ impl Health<'_> {
     }
 }
 
+/// Answers that come before the site's.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct BeforeSite<'a> {
+    pub(super) health: Option<Health<'a>>,
+    /// The port to which requests are redirected, where they come in plain text beside TLS.
+    pub(super) https_port: Option<u16>,
+}
+
 /// A request that is answered.
 pub(super) struct Exchange {
     pub(super) response: Response,
@@ -59,7 +67,7 @@ pub(super) struct Exchange {
     pub(super) next: Next,
 }
 
-/// Answers a request, for which the `pending` jobs were done. `is_last` says that its connection is to end whatever the
+/// Answers a request, for which the `pending` jobs were done. With an `https_port` it is redirected there. `is_last` says that its connection is to end whatever the
 /// client wishes.
 ///
 /// # Errors
@@ -69,19 +77,23 @@ pub(super) fn answer(
     site: &mut Site,
     now: &Now,
     pending: &Pending,
-    health: Option<Health>,
+    before_site: BeforeSite,
     is_last: bool,
 ) -> Result<Exchange, Box<Job>> {
     let body = match frame(request) {
         Ok(body) => body,
         Err(status) => return Ok(refuse(request, site, status)),
     };
-    let response = match health {
-        Some(health) if health.is_asked(request) => site.health(request, health.is_ready),
-        _ => match site.answer(request, now, pending) {
-            Answer::Ready(response) => response,
-            Answer::Wait(job) => return Err(job),
-        },
+    let answer = match before_site {
+        BeforeSite { health: Some(health), .. } if health.is_asked(request) => {
+            Answer::Ready(site.health(request, health.is_ready))
+        }
+        BeforeSite { https_port: Some(port), .. } => site.redirect_to_https(request, port, now, pending),
+        _ => site.answer(request, now, pending),
+    };
+    let response = match answer {
+        Answer::Ready(response) => response,
+        Answer::Wait(job) => return Err(job),
     };
     let next = follow_body(request, body, is_last);
     let persistence = match next {

@@ -16,7 +16,7 @@ use super::log_writer::LogWriter;
 use super::{Context, Error};
 use crate::config::LogFormat;
 use crate::http::date;
-use crate::sys::log_opener::LogOpener;
+use crate::sys::file_opener::{Access, FileOpener};
 
 /// The log of the server.
 pub(super) struct Log {
@@ -39,9 +39,10 @@ impl Log {
             };
             return Ok(Log { writer, reopener: None });
         };
-        let opener = LogOpener::start(path).context(|| "cannot start a process for the log".into())?;
+        let opener = FileOpener::start(c"httpd-log", &[(path, Access::Append)])
+            .context(|| "cannot start a process for the log".into())?;
         let writer = LogWriter::new(open(&target)?, Some(LogWriter::new(standard_error, None)));
-        let reopener = Reopener::new(writer.clone(), move || opener.open().map(LogFile::from));
+        let reopener = Reopener::new(writer.clone(), move || opener.open(0).map(LogFile::from));
         Ok(Log { writer, reopener: Some(Arc::new(reopener)) })
     }
 

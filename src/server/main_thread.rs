@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::admin::Admin;
 use super::logging::Log;
 use super::supervisor::Supervisor;
+use super::tls::Requests;
 use super::worker::{Setup, Worker};
 use super::workers::Workers;
 use super::{Context, Error};
@@ -111,6 +112,8 @@ pub(super) struct Desk<'a> {
     pub(super) signals: Signals,
     pub(super) log: &'a Log,
     pub(super) admin: Option<Admin>,
+    /// Asks for a look at the certificate, if there is TLS.
+    pub(super) renewal: Option<Requests>,
     pub(super) supervisor: Supervisor,
     /// The time between the signal to stop and the stop.
     pub(super) drain: Duration,
@@ -124,6 +127,9 @@ impl Desk<'_> {
             match signal {
                 Signal::Reopen => {
                     self.log.reopen();
+                    if let Some(renewal) = &self.renewal {
+                        renewal.look();
+                    }
                     self.supervisor.note_reload();
                 }
                 Signal::Stop if !workers.is_ready() => {
@@ -185,6 +191,7 @@ mod tests {
             signals: Signals::new().unwrap(),
             log: &Log::open(None).unwrap(),
             admin: None,
+            renewal: None,
             supervisor: Supervisor::default(),
             drain: Duration::ZERO,
             stops_at: None,

@@ -27,6 +27,7 @@ mod progress;
 mod record;
 mod supervisor;
 mod timers;
+mod tls;
 mod transport;
 mod worker;
 mod workers;
@@ -37,7 +38,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::config::{Config, Files};
+use crate::config::{self, Config, Files, Listen};
 use crate::http::media_type::Types;
 use crate::site::CacheShare;
 use crate::site::forms;
@@ -59,7 +60,8 @@ use logging::Log;
 pub use logging::report;
 use main_thread::{Desk, WorkerThreads};
 use supervisor::Supervisor;
-use worker::Setup;
+use tls::{PairFiles, Renewal};
+use worker::{Entrance, Setup, Speech};
 use workers::Workers;
 
 /// Reason for which the server could not start or go on: what failed, and the error of the system.
@@ -113,7 +115,8 @@ pub fn run(config: &Config) -> Result<(), Error> {
 ///
 /// 1. Take the socket that a supervisor passes on (above), before anything is opened. Then open the log, and connect to
 ///    the supervisor.
-/// 2. Bind the addresses as the user that started us: low ports need root. Then become the other user.
+/// 2. Read the certificate and its key, and bind the addresses, as the user that started us: keys and low ports are
+///    root's. Then become the other user.
 /// 3. Open the root, and read the media types, with the rights of that user.
 /// 4. Block signals: all threads inherit that, and the main thread reads them.
 /// 5. Listen last, after everything that can fail: with `--reuse-port` we take the other server's clients from
@@ -123,7 +126,10 @@ pub fn run(config: &Config) -> Result<(), Error> {
 fn serve(config: &Config, inherited: Option<Listener>, log: &Log) -> Result<(), Error> {
     let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let supervisor = Supervisor::connect().context(|| "cannot reach NOTIFY_SOCKET".into())?;
+    let renewal = begin_tls(&config.tls)?;
     let listener = inherited.map_or_else(|| address::bind(&config.listen), Ok)?;
+    let redirected = config.tls.http_redirect.map(|port| Listen { port, ..config.listen.clone() });
+    let redirecting = redirected.as_ref().map(address::bind).transpose()?;
     let mut admin = AdminListener::bind(&config.watching, &config.listen)?;
     change_user(config.privileges.user.as_deref())?;
     let root = Root::new(&config.files.document_root)
@@ -140,15 +146,28 @@ fn serve(config: &Config, inherited: Option<Listener>, log: &Log) -> Result<(), 
         admin.listen()?;
     }
     let address = address::listen(&listener, &config.listen)?;
+    let from = redirecting.as_ref().zip(redirected.as_ref());
+    let from = from.map(|(listener, listen)| address::listen(listener, listen)).transpose()?;
     if !config.privileges.no_sandbox {
         privileges::lockdown::lock_in(&config.files.document_root, root.path());
     }
     log.writer().start().context(|| "cannot start a thread for the log".into())?;
-    let threads = start_workers(config, listener, &root, shared, &descriptors, &blocking, log.writer())?;
+    let (scheme, speech) = match &renewal {
+        Some(renewal) => ("https", Speech::Https(renewal.tls())),
+        None => ("http", Speech::Http),
+    };
+    let mut entrances = vec![Entrance { listener: Arc::new(listener), speech }];
+    entrances.extend(
+        redirecting.map(|listener| Entrance { listener: Arc::new(listener), speech: Speech::Redirects }),
+    );
+    let places = Places { entrances, https_port: address.port() };
+    let threads = start_workers(config, places, &root, shared, &descriptors, &blocking, log.writer())?;
+    let renewal = renewal.map(Renewal::start).transpose();
+    let renewal = renewal.context(|| "cannot start a thread for the certificate".into())?;
     if let Some(admin) = &admin {
         log.announce(&format!("httpd: admin pages at {}", admin.place()));
     }
-    let line = ready_line(address, &root, config.limits.workers);
+    let line = ready_line(scheme, address, from, &root, config.limits.workers);
     log.announce(&line);
     supervisor.note_ready(&line);
     let sources = Sources {
@@ -161,8 +180,16 @@ fn serve(config: &Config, inherited: Option<Listener>, log: &Log) -> Result<(), 
     };
     let watch = |listener| Admin::new(listener, Arc::clone(threads.workers()), sources, threads.epoll());
     let admin = admin.map(watch).transpose().context(|| "cannot watch the admin address".into())?;
-    let desk = Desk { signals, log, admin, supervisor, drain: config.timeouts.drain, stops_at: None };
+    let desk =
+        Desk { signals, log, admin, renewal, supervisor, drain: config.timeouts.drain, stops_at: None };
     threads.wait(desk).context(|| "cannot wait for events".into())
+}
+
+/// Reads the certificate and its key, if there is to be TLS.
+fn begin_tls(flags: &config::Tls) -> Result<Option<Renewal>, Error> {
+    let files = PairFiles::of(flags).context(|| "cannot speak TLS".into())?;
+    let renewal = files.map(Renewal::begin).transpose();
+    renewal.map_err(io::Error::other).context(|| "cannot speak TLS".into())
 }
 
 fn change_user(user: Option<&str>) -> Result<(), Error> {
@@ -197,9 +224,15 @@ fn read_rules(files: &Files, root: &Root) -> Result<Option<SharedRules>, Error> 
     rules.transpose().context(|| "cannot read the rules".into())
 }
 
+/// The places where clients connect.
+struct Places {
+    entrances: Vec<Entrance>,
+    https_port: u16,
+}
+
 fn start_workers(
     config: &Config,
-    listener: Listener,
+    places: Places,
     root: &Root,
     shared: Shared,
     descriptors: &Descriptors,
@@ -209,7 +242,6 @@ fn start_workers(
     let count = usize::from(config.limits.workers);
     let limits = Arc::new(descriptors.connection_limits(&config.limits));
     let workers = Arc::new(Workers::new(count).context(|| "cannot make the workers".into())?);
-    let listener = Arc::new(listener);
     let shared = Arc::new(shared);
     let cache_bytes = cache_bytes(&config.files);
     let cache_bytes = cache_bytes - forms::share_of(cache_bytes);
@@ -219,7 +251,8 @@ fn start_workers(
         threads.start(Setup {
             index,
             workers: Arc::clone(&workers),
-            listener: Some(Arc::clone(&listener)),
+            entrances: places.entrances.clone(),
+            https_port: places.https_port,
             limits: Arc::clone(&limits),
             root: root.clone(),
             files: config.files.clone(),
@@ -237,9 +270,18 @@ fn start_workers(
 }
 
 /// The one line that says where the server is.
-fn ready_line(address: SocketAddr, root: &Root, workers: u16) -> String {
+fn ready_line(
+    scheme: &str,
+    address: SocketAddr,
+    redirected: Option<SocketAddr>,
+    root: &Root,
+    workers: u16,
+) -> String {
     let noun = if workers == 1 { "worker" } else { "workers" };
     let version = env!("CARGO_PKG_VERSION");
     let root = root.path().display();
-    format!("httpd {version} listening on http://{address}, serving {root} with {workers} {noun}")
+    let redirected = redirected.map(|address| format!(", redirecting http://{address}")).unwrap_or_default();
+    format!(
+        "httpd {version} listening on {scheme}://{address}, serving {root} with {workers} {noun}{redirected}"
+    )
 }

@@ -172,7 +172,22 @@ impl Output {
     ///
     /// # Errors
     /// The connection's; `UnexpectedEof` when a file has become shorter than what was promised.
-    pub(super) fn send(&mut self, transport: &Transport, ends: bool, until: Instant) -> io::Result<Sent> {
+    pub(super) fn send(&mut self, transport: &mut Transport, ends: bool, until: Instant) -> io::Result<Sent> {
+        let sent = self.send_pieces(transport, ends, until)?;
+        let is_all = sent == Sent::All;
+        if !transport.flush(ends && is_all)? && is_all {
+            return Ok(Sent::Part);
+        }
+        if is_all {
+            self.text.clear();
+            self.text.shrink_to(KEPT_ROOM);
+            self.text_sent = 0;
+            (self.pinned, self.has_file) = (0, false);
+        }
+        Ok(sent)
+    }
+
+    fn send_pieces(&mut self, transport: &mut Transport, ends: bool, until: Instant) -> io::Result<Sent> {
         let begun = self.sent;
         // Bytes that may still be sent in this turn, of what takes long.
         let left = |sent: u64, now: Instant, budget: u64| {
@@ -216,10 +231,6 @@ impl Output {
                 Err(error) => return Err(error),
             }
         }
-        self.text.clear();
-        self.text.shrink_to(KEPT_ROOM);
-        self.text_sent = 0;
-        (self.pinned, self.has_file) = (0, false);
         Ok(Sent::All)
     }
 
@@ -248,7 +259,7 @@ impl Output {
     }
 
     /// Sends the pieces in memory at the front, in one call; of a content at most so many bytes.
-    fn send_memory(&self, transport: &Transport, ends: bool, limit: u64) -> io::Result<usize> {
+    fn send_memory(&self, transport: &mut Transport, ends: bool, limit: u64) -> io::Result<usize> {
         let mut slices = [IoSlice::new(&[]); MAX_SLICES];
         let mut count = 0;
         let mut position = self.text_sent;
@@ -335,7 +346,7 @@ mod tests {
         let content = Content::Memory(vec![b'x'; length].into());
         let representation = Rc::new(Representation::new(&[], &[], "text/html", content));
         let (socket, _client) = Socket::pair().unwrap();
-        let transport = Transport::Plain(socket);
+        let mut transport = Transport::plain(socket);
         let now = Instant::now();
         for (until, least, most) in
             [(now, 1, BATCH as u64 + 10), (now + SENDING_TIME * 1000, 100_000, MEMORY_BUDGET)]
@@ -343,7 +354,7 @@ mod tests {
             let mut output = Output::default();
             output.push_text(|text| text.extend_from_slice(b"the head: "));
             output.push_content(Rc::clone(&representation), 0..length as u64);
-            assert_eq!(output.send(&transport, false, until).unwrap(), Sent::Part);
+            assert_eq!(output.send(&mut transport, false, until).unwrap(), Sent::Part);
             assert!((least..=most).contains(&output.sent_bytes()), "{} bytes", output.sent_bytes());
         }
     }

@@ -3,7 +3,7 @@
 //! Reading everything before answering anything is what lets the cache look at each file once a turn and
 //! still never be stale: every request of the turn had arrived before the first look.
 //!
-//! All workers wait for the one listener. The worker that accepts serves: a connection that ends with its first
+//! All workers wait for the same listeners. The worker that accepts serves: a connection that ends with its first
 //! response never leaves its worker, nor touches its epoll. One that stays is given to the worker that has the fewest.
 
 mod admission;
@@ -27,6 +27,8 @@ use super::log_writer::LogWriter;
 use super::output::{Output, SENDING_TIME};
 use super::record::Recorder;
 use super::timers::Timers;
+use super::tls::Tls;
+use super::transport::RECEIVED;
 use super::workers::{Finished, Incoming, Peer, Workers};
 use crate::config::{Files, LogFormat, Timeouts};
 use crate::http::fields::Fields;
@@ -41,24 +43,44 @@ use crate::sys::socket::Listener;
 
 /// Events that one wait returns at most.
 const EVENTS: usize = 512;
-/// Bytes that one connection is read at most in a turn.
-const RECEIVED: usize = 16 * 1024;
 /// The time for which idle connections stay open after a stop signal. A request may already be on its way; closing at
 /// once would lose it, and the client could not tell.
 pub(super) const DRAIN_TIME: Duration = Duration::from_millis(250);
+/// The time after which a turn begins no further step of a handshake. One signature takes milliseconds with a long RSA
+/// key, and clients whose handshake is done would have to wait for all of them.
+const HANDSHAKE_TIME: Duration = Duration::from_millis(2);
 /// Bytes that are read in a turn from all connections together; what is left waits for the next turn.
 const ARENA: usize = 512 * 1024;
 
-const LISTENER: u64 = u64::MAX;
-const WAKER: u64 = u64::MAX - 1;
+const WAKER: u64 = u64::MAX;
+/// The token of the first listener; the others follow.
+const LISTENERS: u64 = u64::MAX - 8;
+
+/// A socket on which connections come.
+#[derive(Clone)]
+pub(super) struct Entrance {
+    pub(super) listener: Arc<Listener>,
+    pub(super) speech: Speech,
+}
+
+/// The protocol that is spoken on the connections of a listener.
+#[derive(Clone)]
+pub(super) enum Speech {
+    Http,
+    Https(Arc<Tls>),
+    /// HTTP, and requests are redirected to the port that speaks TLS.
+    Redirects,
+}
 
 /// The things that a worker gets from the server.
 pub(super) struct Setup {
     /// Its number.
     pub(super) index: usize,
     pub(super) workers: Arc<Workers>,
-    /// The one listener, until the server stops.
-    pub(super) listener: Option<Arc<Listener>>,
+    /// The listeners, until the server stops.
+    pub(super) entrances: Vec<Entrance>,
+    /// The port to which requests without TLS are redirected.
+    pub(super) https_port: u16,
     pub(super) limits: Arc<ConnectionLimits>,
     pub(super) root: Root,
     pub(super) files: Files,
@@ -143,8 +165,8 @@ impl Worker {
     pub(super) fn new(setup: Setup) -> io::Result<Worker> {
         let epoll = Epoll::new()?;
         let now = Now::first();
-        if let Some(listener) = &setup.listener {
-            epoll.add(&**listener, LISTENER, Interest::ReadableExclusive)?;
+        for (token, entrance) in (LISTENERS..).zip(&setup.entrances) {
+            epoll.add(&*entrance.listener, token, Interest::ReadableExclusive)?;
         }
         epoll.add(setup.workers.peer(setup.index).waker(), WAKER, Interest::Readable)?;
         let log = setup.access_log.map(|format| AccessLog::new(setup.log.clone(), format, now.time));
@@ -237,8 +259,8 @@ impl Worker {
         self.admit_waiting();
         for token in ready.tokens() {
             match token {
-                LISTENER => self.accept(ACCEPTED),
                 WAKER => self.on_wake(),
+                LISTENERS.. => self.accept((token - LISTENERS) as usize, ACCEPTED),
                 token => self.read(token as usize),
             }
         }
@@ -279,22 +301,25 @@ impl Worker {
         }
     }
 
-    /// Receives into the arena. When that is full the rest waits for the next turn: epoll will say so again.
+    /// Receives into the arena. When that is full, or the time for handshakes is over, the rest waits for the next turn:
+    /// epoll will say so again.
     fn receive(&mut self, token: usize) {
         let start = self.arena.len();
         let is_new = self.slots[token].watched.is_none();
-        let event = if self.arena.capacity() - start < RECEIVED {
+        let is_late = self.slots[token].connection.is_handshaking()
+            && Instant::now() >= self.now.instant + HANDSHAKE_TIME;
+        let event = if is_late || self.arena.capacity() - start < RECEIVED {
             if !is_new {
                 return;
             }
             Event::Ready
         } else {
-            match self.slots[token].connection.transport().receive(&mut self.arena, RECEIVED) {
+            match self.slots[token].connection.receive(&mut self.arena) {
                 Ok(0) => Event::End,
                 Ok(count) => Event::Received(start..start + count),
-                // A new connection is to be looked at even if it has said nothing.
-                Err(error) if is_transient(&error) && is_new => Event::Ready,
-                Err(error) if is_transient(&error) => return,
+                // A new connection is to be looked at even if it has said nothing, and a session may have read what is
+                // no part of a request.
+                Err(error) if is_transient(&error) => Event::Ready,
                 Err(error) => Event::Broken(error.kind()),
             }
         };
@@ -337,6 +362,7 @@ impl Worker {
             recorder: &mut self.recorder,
             jobs: &mut self.jobs,
             health: self.setup.health.as_deref().map(|path| Health { path, is_ready: workers.is_ready() }),
+            https_port: self.setup.https_port,
             is_stopping,
             may_linger,
         };
@@ -344,7 +370,7 @@ impl Worker {
         if let Some(reason) = slot.connection.closed() {
             return self.remove(token, reason);
         }
-        if slot.watched.is_none() && slot.connection.is_idle() && !is_stopping {
+        if slot.watched.is_none() && slot.connection.is_fresh() && !is_stopping {
             let workers = Arc::clone(&self.setup.workers);
             if let Some(peer) = workers.less_busy(self.setup.index) {
                 return self.give_away(token, peer);
@@ -460,7 +486,7 @@ impl Worker {
         }
         self.slots.is_empty()
             && self.waiting.is_empty()
-            && self.setup.listener.is_none()
+            && self.setup.entrances.is_empty()
             && self.setup.workers.peer(self.setup.index).stop_taking()
     }
 }

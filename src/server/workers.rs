@@ -22,6 +22,8 @@ pub(super) struct Incoming {
     pub(super) client: IpAddr,
     /// Whether it is counted within the limits.
     pub(super) is_admitted: bool,
+    /// True if its requests are redirected to the port that speaks TLS.
+    pub(super) is_redirected: bool,
     /// Bytes that its socket has accepted.
     pub(super) sent: u64,
     /// Workers that had no room for it.
@@ -211,7 +213,8 @@ mod tests {
     fn incoming() -> Incoming {
         let (socket, _) = Socket::pair().unwrap();
         let client = IpAddr::from([127, 0, 0, 1]);
-        Incoming { transport: Transport::Plain(socket), client, is_admitted: true, sent: 0, asked: 0 }
+        let transport = Transport::plain(socket);
+        Incoming { transport, client, is_admitted: true, is_redirected: false, sent: 0, asked: 0 }
     }
 
     #[test]

@@ -34,6 +34,13 @@ impl ErrorPages {
     }
 }
 
+/// Renders the page of a client that speaks without TLS where TLS is spoken: it may be a program that shows no HTML.
+pub(crate) fn render_plain_text_refusal() -> Representation {
+    const TEXT: &[u8] = b"400 Bad Request: this port speaks TLS, ask with https://\n";
+    let fields: [(&str, &[u8]); 1] = [("Cache-Control", b"no-cache")];
+    Representation::new(&fields, &[], "text/plain", Content::Memory(TEXT.into()))
+}
+
 /// Renders a page that carries `fields` of its own.
 ///
 /// Without a policy of ours a cache may invent one, for a 404 and a 301 too (RFC 9111 section 4.2.2).

@@ -16,6 +16,7 @@ mod folder;
 pub(crate) mod forms;
 mod found;
 mod freshness;
+mod https;
 mod listing;
 mod load;
 mod missing_page;
@@ -166,6 +167,11 @@ impl Site {
     pub(crate) fn health(&self, request: &Request, is_ready: bool) -> Response {
         let response = self.refuse(if is_ready { Status::Ok } else { Status::ServiceUnavailable });
         if request.method == Method::Head { response.without_content() } else { response }
+    }
+
+    /// The response to a request in plain text where TLS is spoken.
+    pub(crate) fn refuse_plain_text(&self) -> Response {
+        Response::whole(Status::BadRequest, Rc::new(error_page::render_plain_text_refusal()))
     }
 
     /// The sentence: *method, target, rules, file, missing*. The file goes on in [`found`].

@@ -15,6 +15,8 @@ pub(crate) enum Interest {
     ReadableExclusive,
     /// Room to send.
     Writable,
+    /// Bytes, the end of the input, or room to send.
+    ReadableOrWritable,
     /// Only the end of the connection.
     Nothing,
 }
@@ -25,6 +27,7 @@ impl Interest {
             Interest::Readable => libc::EPOLLIN,
             Interest::ReadableExclusive => libc::EPOLLIN | libc::EPOLLEXCLUSIVE,
             Interest::Writable => libc::EPOLLOUT,
+            Interest::ReadableOrWritable => libc::EPOLLIN | libc::EPOLLOUT,
             Interest::Nothing => 0,
         }) as u32
     }

@@ -12,7 +12,7 @@ pub(crate) mod descriptor_limit;
 pub(crate) mod directory;
 pub(crate) mod epoll;
 pub(crate) mod file;
-pub(crate) mod log_opener;
+pub(crate) mod file_opener;
 pub(crate) mod open;
 pub(crate) mod page_cache;
 pub(crate) mod priority;

@@ -19,11 +19,20 @@ pub(crate) fn open_directory(path: &CStr) -> io::Result<OwnedFd> {
 /// Opens a file to append to it, and makes it if it is missing. A FIFO that is not read is an error and not a wait
 /// without end (O_NONBLOCK). Allocates no memory.
 pub(crate) fn open_to_append(path: &CStr) -> io::Result<File> {
-    const FLAGS: libc::c_int =
-        libc::O_WRONLY | libc::O_APPEND | libc::O_CREAT | libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC;
+    open_by_path(path, libc::O_WRONLY | libc::O_APPEND | libc::O_CREAT)
+}
+
+/// Opens a file to read it. Reading a FIFO that nobody writes to gives nothing and does not wait (O_NONBLOCK).
+/// Allocates no memory.
+pub(crate) fn open_to_read(path: &CStr) -> io::Result<File> {
+    open_by_path(path, libc::O_RDONLY)
+}
+
+fn open_by_path(path: &CStr, flags: libc::c_int) -> io::Result<File> {
     const MODE: libc::c_uint = 0o666;
+    let flags = flags | libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC;
     // SAFETY: `path` ends in NUL.
-    let descriptor = uninterrupted(|| unsafe { libc::open(path.as_ptr(), FLAGS, MODE) })?;
+    let descriptor = uninterrupted(|| unsafe { libc::open(path.as_ptr(), flags, MODE) })?;
     // SAFETY: the kernel has just made this descriptor for us, and nothing else owns it.
     Ok(File::from(unsafe { OwnedFd::from_raw_fd(descriptor) }))
 }

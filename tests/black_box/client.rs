@@ -4,14 +4,54 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
+
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
 
 use crate::patience::PATIENCE;
 use crate::response::Response;
 
-/// One TCP connection to the server.
+/// A way to the server.
+enum Stream {
+    Plain(TcpStream),
+    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+}
+
+impl Stream {
+    fn socket(&self) -> &TcpStream {
+        match self {
+            Stream::Plain(socket) => socket,
+            Stream::Tls(stream) => &stream.sock,
+        }
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Stream::Plain(socket) => socket.read(buffer),
+            Stream::Tls(stream) => stream.read(buffer),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Stream::Plain(socket) => socket.write(bytes),
+            Stream::Tls(stream) => stream.write(bytes).and_then(|count| stream.flush().map(|()| count)),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// One connection to the server.
 pub(crate) struct Client {
-    stream: TcpStream,
+    stream: Stream,
     /// What has come and was not yet taken by a reply.
     received: Vec<u8>,
     name: String,
@@ -24,7 +64,66 @@ impl Client {
         stream.set_nodelay(true).expect("TCP_NODELAY");
         stream.set_read_timeout(Some(PATIENCE)).expect("a read timeout");
         stream.set_write_timeout(Some(PATIENCE)).expect("a write timeout");
-        Client { stream, received: Vec::new(), name: name.to_owned() }
+        Client { stream: Stream::Plain(stream), received: Vec::new(), name: name.to_owned() }
+    }
+
+    /// Connects and speaks TLS. An end without close_notify is an error of every read from then on.
+    pub(crate) fn connect_tls(address: SocketAddr, name: &str, config: &Arc<ClientConfig>) -> Client {
+        let Client { stream, received, name } = Client::connect(address, name);
+        let Stream::Plain(socket) = stream else { unreachable!("it was just connected") };
+        let host = "localhost".try_into().expect("a host");
+        let connection = ClientConnection::new(Arc::clone(config), host).expect("a session");
+        Client { stream: Stream::Tls(Box::new(StreamOwned::new(connection, socket))), received, name }
+    }
+
+    /// The session.
+    pub(crate) fn tls(&mut self) -> &mut ClientConnection {
+        match &mut self.stream {
+            Stream::Tls(stream) => &mut stream.conn,
+            Stream::Plain(_) => panic!("{}: no TLS", self.name),
+        }
+    }
+
+    /// Sends and receives what the session wants to, without waiting for an answer.
+    pub(crate) fn complete_io(&mut self) -> io::Result<()> {
+        let Stream::Tls(stream) = &mut self.stream else { panic!("{}: no TLS", self.name) };
+        while stream.conn.wants_write() {
+            stream.conn.write_tls(&mut stream.sock)?;
+        }
+        Ok(())
+    }
+
+    /// Sends bytes in records whose every `size` bytes are a segment of their own.
+    pub(crate) fn send_cut_records(&mut self, bytes: &[u8], size: usize) {
+        let Stream::Tls(stream) = &mut self.stream else { panic!("{}: no TLS", self.name) };
+        stream.conn.writer().write_all(bytes).expect("room for the request");
+        let mut records = Vec::new();
+        while stream.conn.wants_write() {
+            stream.conn.write_tls(&mut records).expect("records");
+        }
+        for piece in records.chunks(size) {
+            stream.sock.write_all(piece).unwrap_or_else(|error| panic!("{}: send: {error}", self.name));
+        }
+    }
+
+    /// Reads until that fails, and returns the error.
+    pub(crate) fn read_to_error(&mut self) -> io::Error {
+        loop {
+            match self.receive() {
+                Ok(0) => panic!("{}: an end in order", self.name),
+                Ok(_) => self.received.clear(),
+                Err(error) => return error,
+            }
+        }
+    }
+
+    /// Does the handshake, and no more.
+    pub(crate) fn shake_hands(&mut self) -> io::Result<()> {
+        let Stream::Tls(stream) = &mut self.stream else { panic!("{}: no TLS", self.name) };
+        while stream.conn.is_handshaking() {
+            stream.conn.complete_io(&mut stream.sock)?;
+        }
+        Ok(())
     }
 
     /// What it was called when it connected.
@@ -49,7 +148,11 @@ impl Client {
 
     /// Half-closes: the server sees the end of what this client has to say, and can still answer.
     pub(crate) fn finish_sending(&mut self) {
-        self.stream.shutdown(Shutdown::Write).expect("half-close");
+        if let Stream::Tls(stream) = &mut self.stream {
+            stream.conn.send_close_notify();
+            stream.conn.complete_io(&mut stream.sock).expect("close_notify");
+        }
+        self.stream.socket().shutdown(Shutdown::Write).expect("half-close");
     }
 
     /// Sends one whole request and reads its reply.
@@ -144,9 +247,9 @@ impl Client {
 
     /// Listens for a while; true if the server neither spoke nor closed.
     pub(crate) fn is_silent_for(&mut self, time: Duration) -> bool {
-        self.stream.set_read_timeout(Some(time)).expect("a read timeout");
+        self.stream.socket().set_read_timeout(Some(time)).expect("a read timeout");
         let result = self.receive();
-        self.stream.set_read_timeout(Some(PATIENCE)).expect("a read timeout");
+        self.stream.socket().set_read_timeout(Some(PATIENCE)).expect("a read timeout");
         match result {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => true,
             result => {

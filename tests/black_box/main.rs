@@ -6,6 +6,7 @@
 
 // The harness: what every feature below is written with.
 mod calendar;
+mod certificate;
 mod client;
 mod coder;
 mod feeding;
@@ -31,6 +32,11 @@ mod startup;
 mod systemd;
 mod upgrade;
 mod workers;
+
+// Encryption.
+mod http_redirect;
+mod tls;
+mod tls_renewal;
 
 // From a target to a file, and never to any other file.
 mod charset;

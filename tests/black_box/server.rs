@@ -11,6 +11,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
 use std::time::Instant;
 
+use rustls::ClientConfig;
 use tempfile::TempDir;
 
 use crate::client::Client;
@@ -71,6 +72,8 @@ pub(crate) struct Server {
     pub process: Process,
     pub address: SocketAddr,
     pub listening_line: String,
+    /// The trust of its clients, if it speaks TLS.
+    pub tls: Option<Arc<ClientConfig>>,
     /// Keeps the site in being for as long as the server, also where the test has let go of it.
     pub _folder: Option<Arc<TempDir>>,
 }
@@ -79,9 +82,9 @@ impl Server {
     /// Starts `command` and waits for its line on standard error.
     pub(crate) fn start(command: Command) -> Server {
         let process = Process::spawn(command);
-        let listening_line = process.errors.await_line(|line| line.contains("listening on http://"));
+        let listening_line = process.errors.await_line(|line| line.contains("listening on http"));
         let address = address_in(&listening_line);
-        Server { process, address, listening_line, _folder: None }
+        Server { process, address, listening_line, tls: None, _folder: None }
     }
 
     pub(crate) fn connect(&self) -> Client {
@@ -89,7 +92,10 @@ impl Server {
     }
 
     pub(crate) fn connect_as(&self, name: &str) -> Client {
-        Client::connect(self.address, name)
+        match &self.tls {
+            Some(tls) => Client::connect_tls(self.address, name, tls),
+            None => Client::connect(self.address, name),
+        }
     }
 
     /// One GET on a connection of its own.
@@ -99,7 +105,7 @@ impl Server {
 }
 
 fn address_in(listening_line: &str) -> SocketAddr {
-    let (_, rest) = listening_line.split_once("http://").expect("the caller looked for it");
+    let (_, rest) = listening_line.split_once("://").expect("the caller looked for it");
     let (address, _) = rest.split_once(',').unwrap_or_else(|| panic!("no comma in {listening_line:?}"));
     address.parse().unwrap_or_else(|error| panic!("{address:?} in {listening_line:?}: {error}"))
 }

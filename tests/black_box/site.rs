@@ -135,7 +135,7 @@ impl Site {
         self.start(server::unprivileged(self.command(flags), self.folder.path()))
     }
 
-    fn start(&self, command: Command) -> Server {
+    pub(crate) fn start(&self, command: Command) -> Server {
         Server { _folder: Some(Arc::clone(&self.folder)), ..Server::start(command) }
     }
 }

@@ -69,14 +69,14 @@ serve() {
     "$httpd" --port 0 --document-root "$site" --file-log "$log" "$@" 2>"$tmp/$name.err" &
     server=$!
     for _ in {1..100}; do
-        line=$(grep -m 1 'listening on http://' "$tmp/$name.err" 2>/dev/null) && break
+        line=$(grep -m 1 'listening on http' "$tmp/$name.err" 2>/dev/null) && break
         kill -0 "$server" 2>/dev/null || break
         sleep 0.05
     done
     url=${line##*listening on }
     url=${url%%,*}
     port=${url##*:}
-    [[ $url == http://* ]] && servers+=("$server")
+    [[ $url == http*://* ]] && servers+=("$server")
 }
 
 # stop NAME: the server of the last `serve` ends by itself when it is asked to

@@ -10,7 +10,7 @@ use crate::http::status::Status;
 use crate::http1::framing::{Body, FramingError, Skipped, Skipper};
 use crate::http1::render::{self, Persistence};
 use crate::server::access_log::Entry;
-use crate::server::exchange::{self, Exchange, Health, Next};
+use crate::server::exchange::{self, BeforeSite, Exchange, Health, Next};
 use crate::server::input::Input;
 use crate::server::record::{Record, Recorder};
 use crate::site::Site;
@@ -76,7 +76,8 @@ impl Connection {
         if !is_last && let Some(skipper) = exchange::chunks_to_read(&request) {
             return self.answer_chunked(skipper, input, turn, is_first);
         }
-        let attempt = self.attempt(&request, is_last, turn.site, &turn.now, turn.recorder, turn.health);
+        let before_site = self.before_site(turn.health, turn.https_port);
+        let attempt = self.attempt(&request, is_last, turn.site, &turn.now, turn.recorder, before_site);
         self.conclude(attempt, input, turn, is_first, is_last)
     }
 
@@ -105,8 +106,14 @@ impl Connection {
             }
         };
         let Ok(Some(request)) = turn.parser.advance(input.rest()) else { return Step::Incomplete };
-        let attempt = self.attempt(&request, is_last, turn.site, &turn.now, turn.recorder, turn.health);
+        let before_site = self.before_site(turn.health, turn.https_port);
+        let attempt = self.attempt(&request, is_last, turn.site, &turn.now, turn.recorder, before_site);
         self.conclude(attempt, input, turn, is_first, is_last)
+    }
+
+    /// What is answered on this connection before the site is asked.
+    fn before_site<'a>(&self, health: Option<Health<'a>>, https_port: u16) -> BeforeSite<'a> {
+        BeforeSite { health, https_port: self.is_redirected.then_some(https_port) }
     }
 
     /// Asks for the response to a request, and begins its record; a balancer's request has none.
@@ -117,14 +124,14 @@ impl Connection {
         site: &mut Site,
         now: &Now,
         recorder: &Recorder,
-        health: Option<Health>,
+        before_site: BeforeSite,
     ) -> Attempt {
         let (pending, since) = self.take_pending(now.instant);
-        match exchange::answer(request, site, now, &pending, health, is_last) {
+        match exchange::answer(request, site, now, &pending, before_site, is_last) {
             Ok(exchange) => {
                 let entry =
                     Entry { client: self.client, request: Some(request), response: &exchange.response };
-                let is_health = health.is_some_and(|health| health.is_asked(request));
+                let is_health = before_site.health.is_some_and(|health| health.is_asked(request));
                 let record = (!is_health).then(|| recorder.begin(&entry, since));
                 Attempt::Answered(exchange, record)
             }
@@ -237,6 +244,15 @@ impl Connection {
         self.send(next, input, turn)
     }
 
+    /// Tells a client that it speaks HTTP without TLS where TLS is spoken. Returns whether there is more to do now.
+    pub(super) fn refuse_plain_text(&mut self, input: &mut Input, turn: &mut Turn) -> bool {
+        let _ = turn.parser.advance(input.rest());
+        let response = turn.site.refuse_plain_text();
+        self.push_refusal(response, input, turn);
+        input.consume(input.rest().len());
+        self.send(Next::Linger, input, turn)
+    }
+
     /// Tells a client that its request takes too long, and no more.
     pub(super) fn give_up(&mut self, status: Status, turn: &mut Turn) {
         let mut input = Input::new(self.take_held(turn), &[]);
@@ -257,8 +273,13 @@ impl Connection {
 
     /// Puts a refusal into the lent output, as the last response.
     fn refuse(&mut self, status: Status, input: &Input, turn: &mut Turn) {
-        let request = turn.parser.partial(input.rest());
         let response = turn.site.refuse(status);
+        self.push_refusal(response, input, turn);
+    }
+
+    /// Puts a response that says why a request is not answered into the lent output, as the last one.
+    fn push_refusal(&self, response: Response, input: &Input, turn: &mut Turn) {
+        let request = turn.parser.partial(input.rest());
         let entry = Entry { client: self.client, request: request.as_ref(), response: &response };
         let record = turn.recorder.begin(&entry, turn.now.instant);
         let is_head = turn.parser.is_head_method(input.rest());

@@ -11,6 +11,7 @@ use clap::Parser as _;
 
 use super::*;
 use crate::config::Config;
+use crate::server::tls;
 use crate::server::workers::Workers;
 use crate::site::CacheShare;
 use crate::site::resolve::Root;
@@ -44,17 +45,22 @@ impl Driver {
     }
 
     fn with(is_admitted: bool) -> Driver {
+        let (socket, client) = Socket::pair().unwrap();
+        Driver::over(Transport::plain(socket), client, is_admitted)
+    }
+
+    fn over(transport: Transport, client: UnixStream, is_admitted: bool) -> Driver {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("a"), "hello").unwrap();
         std::fs::write(folder.path().join("large"), vec![b'x'; LARGE]).unwrap();
-        let (socket, client) = Socket::pair().unwrap();
         client.set_nonblocking(true).unwrap();
         let config = Config::parse_from(["httpd", "--stall-timeout", "8", "--min-rate", "0"]);
         let now = Now::first();
         let incoming = Incoming {
-            transport: Transport::Plain(socket),
+            transport,
             client: IpAddr::V4(Ipv4Addr::LOCALHOST),
             is_admitted,
+            is_redirected: false,
             sent: 0,
             asked: 0,
         };
@@ -89,6 +95,7 @@ impl Driver {
             recorder: &mut self.recorder,
             jobs: &mut self.jobs,
             health: None,
+            https_port: 443,
             is_stopping: self.is_stopping,
             may_linger: self.may_linger,
         };
@@ -105,7 +112,8 @@ impl Driver {
     fn receive(&mut self) {
         self.now = self.now.next_at(self.now.instant);
         self.arena.clear();
-        let event = match self.connection.transport().receive(&mut self.arena, 16 * 1024) {
+        let event = match self.connection.receive(&mut self.arena) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Event::Ready,
             Ok(0) => Event::End,
             Ok(count) => Event::Received(0..count),
             Err(error) => Event::Broken(error.kind()),
@@ -401,4 +409,58 @@ fn a_request_that_waits_too_long_for_its_job_gets_a_503() {
     driver.wait(seconds(9));
     assert!(driver.received().starts_with("HTTP/1.1 503 "));
     assert_eq!(driver.jobs.pop().map(|job| Arc::strong_count(&job)), Some(1), "nobody waits for it any more");
+}
+
+#[test]
+fn a_handshake_has_its_time_and_waits_for_a_socket_that_is_full() {
+    let (tls, config) = tls::tests::pair();
+    for goes_on in [true, false] {
+        let (socket, client) = Socket::pair().unwrap();
+        // The socket is full before the first byte of the handshake.
+        while socket.send(&[io::IoSlice::new(&[0; 4096])], false).is_ok() {}
+        let mut driver = Driver::over(Transport::tls(socket, tls.begin().unwrap()), client, true);
+        assert_eq!(driver.connection.interest(), Interest::Readable);
+        let mut session = tls::tests::client(&config);
+        let mut hello = Vec::new();
+        session.write_tls(&mut hello).unwrap();
+        driver.send(&hello);
+        assert_eq!(driver.connection.interest(), Interest::ReadableOrWritable);
+        driver.wait(driver.timeouts.head - seconds(1));
+        assert_eq!(driver.closed(), None);
+        if goes_on {
+            driver.received();
+            driver.receive();
+            assert_eq!(driver.connection.interest(), Interest::Readable);
+            let mut records = vec![0; 16 * 1024];
+            let count = driver.client.read(&mut records).unwrap();
+            session.read_tls(&mut &records[..count]).unwrap();
+            session.process_new_packets().unwrap();
+            session.writer().write_all(REQUEST.as_bytes()).unwrap();
+            let mut request = Vec::new();
+            session.write_tls(&mut request).unwrap();
+            driver.send(&request);
+            driver.do_jobs();
+            assert!(driver.connection.is_idle());
+            let count = driver.client.read(&mut records).unwrap();
+            session.read_tls(&mut &records[..count]).unwrap();
+            session.process_new_packets().unwrap();
+            let mut answer = Vec::new();
+            let _ = session.reader().read_to_end(&mut answer);
+            assert!(answer.ends_with(b"hello"), "{}", String::from_utf8_lossy(&answer));
+        } else {
+            driver.wait(seconds(2));
+            assert_eq!(driver.closed(), Some(CloseReason::TimedOut));
+        }
+    }
+}
+
+#[test]
+fn a_session_without_room_is_ended_before_its_handshake() {
+    let (tls, config) = tls::tests::pair();
+    let (socket, client) = Socket::pair().unwrap();
+    let mut driver = Driver::over(Transport::tls(socket, tls.begin().unwrap()), client, false);
+    let mut hello = Vec::new();
+    tls::tests::client(&config).write_tls(&mut hello).unwrap();
+    driver.send(&hello);
+    assert_eq!((driver.closed(), driver.received().as_str()), (Some(CloseReason::Done), ""));
 }

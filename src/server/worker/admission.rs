@@ -10,14 +10,13 @@ use std::time::{Duration, Instant};
 
 use slab::Slab;
 
-use super::{DRAIN_TIME, LISTENER, Phase, Slot, Worker};
+use super::{DRAIN_TIME, Entrance, LISTENERS, Phase, Slot, Speech, Worker};
 use crate::server::close_reason::CloseReason;
 use crate::server::connection::Connection;
 use crate::server::limits::Refusal;
 use crate::server::transport::Transport;
 use crate::server::workers::Incoming;
 use crate::sys::epoll::Interest;
-use crate::sys::socket::Listener;
 use crate::throttle::Throttle;
 
 /// Connections that one turn accepts at most; with several workers the others get their share.
@@ -51,42 +50,56 @@ impl Candidates {
 }
 
 impl Worker {
-    /// Accepts connections that wait, `most` of them.
-    pub(super) fn accept(&mut self, most: usize) {
-        let Some(listener) = self.setup.listener.clone() else { return };
+    /// Accepts connections that wait at a listener, `most` of them.
+    pub(super) fn accept(&mut self, index: usize, most: usize) {
+        let Some(Entrance { listener, speech }) = self.setup.entrances.get(index).cloned() else { return };
         for _ in 0..most {
             match listener.accept() {
-                Ok((socket, address)) => self.admit(Incoming {
-                    transport: Transport::Plain(socket),
-                    client: address.ip(),
-                    is_admitted: false,
-                    sent: 0,
-                    asked: 0,
-                }),
+                Ok((socket, address)) => {
+                    let transport = match &speech {
+                        Speech::Http | Speech::Redirects => Transport::plain(socket),
+                        Speech::Https(tls) => match tls.begin() {
+                            Ok(session) => Transport::tls(socket, session),
+                            Err(error) => return self.pause_accepting(&error),
+                        },
+                    };
+                    self.admit(Incoming {
+                        transport,
+                        client: address.ip(),
+                        is_admitted: false,
+                        is_redirected: matches!(speech, Speech::Redirects),
+                        sent: 0,
+                        asked: 0,
+                    });
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 // The connection broke before it was taken: there may be others after it.
                 Err(error) if is_of_one_connection(&error) => {}
-                Err(error) => return self.pause_accepting(&listener, &error),
+                Err(error) => return self.pause_accepting(&error),
             }
         }
     }
 
-    /// The listener stays readable while nothing can be accepted: without a pause the loop would spin.
-    fn pause_accepting(&mut self, listener: &Listener, error: &io::Error) {
+    /// A listener stays readable while nothing can be accepted: without a pause the loop would spin.
+    fn pause_accepting(&mut self, error: &io::Error) {
         if PAUSED.permits(self.now.instant) {
             log::warn!("no connection is accepted for the moment: {error}");
         }
-        // It is watched: removing it cannot fail.
-        let _ = self.epoll.delete(listener);
+        for entrance in &self.setup.entrances {
+            // It is watched, unless another one was short in the same turn: removing it cannot fail.
+            let _ = self.epoll.delete(&*entrance.listener);
+        }
         self.accepts_again = Some(self.now.instant + ACCEPT_PAUSE);
     }
 
     pub(super) fn accept_again(&mut self) {
         self.accepts_again = None;
-        if let Some(listener) = &self.setup.listener
-            && self.epoll.add(&**listener, LISTENER, Interest::ReadableExclusive).is_err()
-        {
-            self.accepts_again = Some(self.now.instant + ACCEPT_PAUSE);
+        for (token, entrance) in (LISTENERS..).zip(&self.setup.entrances) {
+            let added = self.epoll.add(&*entrance.listener, token, Interest::ReadableExclusive);
+            // One that was added at the last attempt stays.
+            if added.is_err_and(|error| error.kind() != io::ErrorKind::AlreadyExists) {
+                self.accepts_again = Some(self.now.instant + ACCEPT_PAUSE);
+            }
         }
     }
 
@@ -178,7 +191,9 @@ impl Worker {
     pub(super) fn begin_to_stop(&mut self) {
         let (now, grace) = (self.now.instant, self.setup.timeouts.grace);
         self.phase = Phase::Stopping { drain_until: now + DRAIN_TIME.min(grace), ends: now + grace };
-        self.accept(ACCEPTED_AT_THE_END);
+        for index in 0..self.setup.entrances.len() {
+            self.accept(index, ACCEPTED_AT_THE_END);
+        }
         if !self.setup.keeps_listening {
             self.stop_listening();
         }
@@ -186,11 +201,10 @@ impl Worker {
 
     /// Accepts no more.
     pub(super) fn stop_listening(&mut self) {
-        if let Some(listener) = self.setup.listener.take()
-            && self.accepts_again.take().is_none()
-        {
+        let is_paused = self.accepts_again.take().is_some();
+        for entrance in self.setup.entrances.drain(..).filter(|_| !is_paused) {
             // It is watched: removing it cannot fail.
-            let _ = self.epoll.delete(&*listener);
+            let _ = self.epoll.delete(&*entrance.listener);
         }
     }
 }

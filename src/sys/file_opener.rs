@@ -1,5 +1,5 @@
-//! A second process that opens the log file again, for a server that may not open it any more (fork(2), SCM_RIGHTS
-//! in unix(7)).
+//! A second process that opens a few files again, for a server that may not open them any more: a log that was moved
+//! away, a certificate that was renewed (fork(2), SCM_RIGHTS in unix(7)).
 
 use std::ffi::{CStr, CString};
 use std::fs::File;
@@ -10,7 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
-use super::open::open_to_append;
+use super::open::{open_to_append, open_to_read};
 use super::signal::block_signals;
 use super::{check, check_size};
 
@@ -20,33 +20,44 @@ type Outcome = [u8; 4];
 /// Room for the control data of one descriptor, aligned as the kernel wants it.
 type Control = [u64; 4];
 
+/// The way in which a file is opened.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Access {
+    /// To append to it; it is made if it is missing.
+    Append,
+    /// To read it.
+    Read,
+}
+
 /// The server's end of the connection to that process.
 #[derive(Debug)]
-pub(crate) struct LogOpener(UnixStream);
+pub(crate) struct FileOpener(UnixStream);
 
-impl LogOpener {
-    /// Starts the process, which keeps today's rights and ends with this one.
-    pub(crate) fn start(path: &Path) -> io::Result<LogOpener> {
-        let path = CString::new(path.as_os_str().as_bytes())?;
+impl FileOpener {
+    /// Starts the process, which keeps today's rights and ends with this one. `name` is shown in lists of processes.
+    pub(crate) fn start(name: &CStr, files: &[(&Path, Access)]) -> io::Result<FileOpener> {
+        let named =
+            files.iter().map(|(path, access)| Ok((CString::new(path.as_os_str().as_bytes())?, *access)));
+        let files = named.collect::<io::Result<Vec<_>>>()?;
         let (ours, theirs) = UnixStream::pair()?;
         // SAFETY: other threads do not exist in the child, and may hold locks in this very moment. The child takes
         // none: until it ends it only makes system calls and allocates no memory.
         if check(unsafe { libc::fork() })? > 0 {
-            return Ok(LogOpener(ours));
+            return Ok(FileOpener(ours));
         }
         drop(ours);
-        serve_requests(theirs, &path);
+        serve_requests(theirs, name, &files);
         // SAFETY: the call ends the process and does not return; nothing that belongs to the parent is tidied up a
         // second time.
         unsafe { libc::_exit(0) }
     }
 
-    /// Opens the file anew.
+    /// Opens one of the files anew, by its place among them.
     ///
     /// # Errors
     /// That of the opening; `UnexpectedEof` when the process is gone.
-    pub(crate) fn open(&self) -> io::Result<File> {
-        (&self.0).write_all(&[0])?;
+    pub(crate) fn open(&self, index: u8) -> io::Result<File> {
+        (&self.0).write_all(&[index])?;
         let mut outcome = Outcome::default();
         let descriptor = receive_descriptor(self.0.as_fd(), &mut outcome)?;
         match (descriptor, i32::from_ne_bytes(outcome)) {
@@ -58,15 +69,20 @@ impl LogOpener {
     }
 }
 
-/// Runs in the other process: takes a byte, answers with a file, until the server is gone.
-fn serve_requests(mut server: UnixStream, path: &CStr) {
+/// Runs in the other process: takes the place of a file, answers with that file, until the server is gone.
+fn serve_requests(mut server: UnixStream, name: &CStr, files: &[(CString, Access)]) {
     // A signal to the whole group is meant for the server, and this process ends when that has.
     block_signals();
     // SAFETY: the name ends in NUL. It is for people who look at the list of processes.
-    unsafe { libc::prctl(libc::PR_SET_NAME, c"httpd-log".as_ptr()) };
+    unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) };
     close_all_but(&mut server);
-    while server.read_exact(&mut [0]).is_ok() {
-        let opened = open_to_append(path);
+    let mut index = [0];
+    while server.read_exact(&mut index).is_ok() {
+        let opened = match files.get(usize::from(index[0])) {
+            Some((path, Access::Append)) => open_to_append(path),
+            Some((path, Access::Read)) => open_to_read(path),
+            None => Err(io::Error::from_raw_os_error(libc::ENOENT)),
+        };
         let error = opened.as_ref().err().map_or(0, |error| error.raw_os_error().unwrap_or(libc::EIO));
         let descriptor = opened.as_ref().ok().map(AsFd::as_fd);
         if send_descriptor(server.as_fd(), descriptor, &error.to_ne_bytes()).is_err() {
