@@ -12,6 +12,7 @@ use std::time::{Duration, SystemTime};
 use super::close_reason::CloseReason;
 use super::json;
 use super::log_writer::{BATCH, LogWriter};
+use super::tls::Version;
 use crate::config::LogFormat;
 use crate::http::date;
 use crate::http::field::Name;
@@ -25,6 +26,7 @@ const MAX_QUOTED: usize = 2048;
 #[derive(Clone, Copy)]
 pub(super) struct Entry<'a> {
     pub(super) client: IpAddr,
+    pub(super) tls: Option<Version>,
     /// The parts of the request that could be read.
     pub(super) request: Option<&'a Request<'a>>,
     pub(super) response: &'a Response,
@@ -92,7 +94,7 @@ impl Line {
         json::push_member("referrer", entry.value(Name::Referer).map(cut), &mut text);
         json::push_member("agent", entry.value(Name::UserAgent).map(cut), &mut text);
         json::push_member("coding", entry.response.coding(), &mut text);
-        json::push_member("tls", None, &mut text);
+        json::push_member("tls", entry.tls.map(|version| version.name().as_bytes()), &mut text);
         text.push_str(",\"bytes\":");
         let bytes_at = text.len();
         Line { text, bytes_at }
@@ -205,7 +207,7 @@ mod tests {
     use crate::server::log_file::{LogFile, Target};
 
     /// The line that a log of this format has of a request.
-    fn line(format: LogFormat, head: &[u8], broken: Option<CloseReason>) -> String {
+    fn line(format: LogFormat, tls: Option<Version>, head: &[u8], broken: Option<CloseReason>) -> String {
         let mut parser = Parser::new();
         let request = parser.advance(head).ok().flatten();
         let directory = tempfile::tempdir().unwrap();
@@ -214,7 +216,7 @@ mod tests {
         let now = SystemTime::UNIX_EPOCH + Duration::from_micros(1_795_368_927_000_042);
         let mut log = AccessLog::new(writer.clone(), format, now);
         let (client, response) = ([127, 0, 0, 1].into(), Response::with_coding("br"));
-        let line = log.begin(&Entry { client, request: request.as_ref(), response: &response });
+        let line = log.begin(&Entry { client, tls, request: request.as_ref(), response: &response });
         log.add(&line, 63, Duration::from_micros(1_000_123), broken);
         log.flush();
         writer.finish();
@@ -239,17 +241,17 @@ mod tests {
                 LogFormat::Json,
                 "{\"time\":\"2026-11-22T17:35:27.000042Z\",\"client\":\"127.0.0.1\",\"user\":null,\
                  \"method\":\"GET\",\"target\":\"/a%0A\\\"\\\\x\",\"version\":\"HTTP/1.1\",\"status\":200,\
-                 \"referrer\":null,\"agent\":\"x\\\" 200 1\\u0009\\\\xFF\",\"coding\":\"br\",\"tls\":null,\
+                 \"referrer\":null,\"agent\":\"x\\\" 200 1\\u0009\\\\xFF\",\"coding\":\"br\",\"tls\":\"TLSv1.3\",\
                  \"bytes\":63,\"duration\":1.000123,\"broken\":null}\n",
             ),
         ] {
-            assert_eq!(line(format, HOSTILE, None), expected);
+            assert_eq!(line(format, Some(Version::Tls13), HOSTILE, None), expected);
         }
     }
 
     #[test]
     fn nothing_is_null() {
-        let line = line(LogFormat::Json, b"\x16\x03\x01", Some(CloseReason::TimedOut));
+        let line = line(LogFormat::Json, None, b"\x16\x03\x01", Some(CloseReason::TimedOut));
         let expected = "{\"time\":\"2026-11-22T17:35:27.000042Z\",\"client\":\"127.0.0.1\",\"user\":null,\
                         \"method\":null,\"target\":null,\"version\":null,\"status\":200,\"referrer\":null,\
                         \"agent\":null,\"coding\":\"br\",\"tls\":null,\"bytes\":63,\"duration\":1.000123,\
@@ -261,7 +263,7 @@ mod tests {
     fn a_long_value_is_cut() {
         let head = format!("GET / HTTP/1.1\r\nHost: a\r\nReferer: {}\r\n\r\n", "\u{fc}".repeat(2000));
         for format in [LogFormat::Combined, LogFormat::Json] {
-            let line = line(format, head.as_bytes(), None);
+            let line = line(format, None, head.as_bytes(), None);
             assert_eq!(line.matches("\\xC3").count() + line.matches('\u{fc}').count(), MAX_QUOTED / 2);
         }
     }

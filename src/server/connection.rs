@@ -276,6 +276,11 @@ impl Connection {
         matches!(self.state, State::Idle { .. } | State::Handshaking { .. })
     }
 
+    /// True if it ends, or ended, without the handshake that it began.
+    pub(super) fn has_no_handshake(&self) -> bool {
+        self.is_admitted && self.transport.is_tls() && self.transport.version().is_none()
+    }
+
     /// True while the next bytes of the client belong to a handshake.
     pub(super) fn is_handshaking(&self) -> bool {
         self.is_admitted && self.transport.is_handshaking()
@@ -471,6 +476,7 @@ impl Connection {
         if self.transport.is_handshaking() {
             return false;
         }
+        turn.recorder.count_handshake(self.transport.version());
         self.state = State::Idle { since: turn.now.instant };
         true
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::close_reason::CloseReason;
 use super::limits::Refusal;
+use super::tls::Version;
 use crate::http::request::{Method, Request};
 use crate::http::status::Status;
 use crate::site::CacheCounts;
@@ -18,6 +19,9 @@ pub(super) const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 pub(super) const STATES: [&str; 5] = ["idle", "reading", "waiting", "sending", "closing"];
 /// Labels of the limits that turn connections away.
 pub(super) const LIMITS: [&str; 2] = ["max_connections", "max_connections_per_ip"];
+/// Labels of the outcomes of TLS handshakes: the version, and what became of it.
+pub(super) const HANDSHAKES: [(&str, &str); 3] =
+    [("TLSv1.2", "done"), ("TLSv1.3", "done"), ("unknown", "failed")];
 /// Upper ends of the classes of durations, in microseconds.
 pub(super) const BOUNDS: [u64; 16] = [
     100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000,
@@ -94,6 +98,7 @@ pub(super) struct Counters {
     connections: [Count; STATES.len()],
     closed: [Count; CloseReason::WORDS.len()],
     refused: [Count; LIMITS.len()],
+    handshakes: [Count; HANDSHAKES.len()],
     cache: [Count; 5],
 }
 
@@ -130,6 +135,16 @@ impl Counters {
         self.refused[refusal as usize].add(1);
     }
 
+    /// Counts a handshake that is done, with its version, or that failed.
+    pub(super) fn add_handshake(&self, version: Option<Version>) {
+        let index = match version {
+            Some(Version::Tls12) => 0,
+            Some(Version::Tls13) => 1,
+            None => 2,
+        };
+        self.handshakes[index].add(1);
+    }
+
     /// Sets the numbers of the cache.
     pub(super) fn set_cache(&self, counts: &CacheCounts) {
         let CacheCounts { entries, bytes, hits, misses, looks } = *counts;
@@ -150,6 +165,7 @@ pub(super) struct Sums {
     pub(super) connections: [u64; STATES.len()],
     pub(super) closed: [u64; CloseReason::WORDS.len()],
     pub(super) refused: [u64; LIMITS.len()],
+    pub(super) handshakes: [u64; HANDSHAKES.len()],
     pub(super) cache: CacheCounts,
 }
 
@@ -169,6 +185,7 @@ impl Sums {
             connections: array::from_fn(|state| sum(&|counters| &counters.connections[state])),
             closed: array::from_fn(|reason| sum(&|counters| &counters.closed[reason])),
             refused: array::from_fn(|limit| sum(&|counters| &counters.refused[limit])),
+            handshakes: array::from_fn(|outcome| sum(&|counters| &counters.handshakes[outcome])),
             cache: {
                 let [entries, bytes, hits, misses, looks] =
                     array::from_fn(|index| sum(&|counters| &counters.cache[index]));

@@ -8,6 +8,7 @@ use super::access_log::{AccessLog, Entry, Line};
 use super::close_reason::CloseReason;
 use super::counters::Counted;
 use super::output::Output;
+use super::tls::Version;
 use super::workers::Workers;
 use crate::site::now::Now;
 
@@ -48,6 +49,11 @@ impl Recorder {
     pub(super) fn begin(&self, entry: &Entry, arrived: Instant) -> Record {
         let counted = Counted::new(entry.request, entry.response.status);
         Record { arrived, counted, line: self.log.as_ref().map(|log| log.begin(entry)) }
+    }
+
+    /// Counts a handshake that is done, with its version, or that failed.
+    pub(super) fn count_handshake(&self, version: Option<Version>) {
+        self.workers.peer(self.index).counters().add_handshake(version);
     }
 
     /// Ends the records of the responses that are sent.

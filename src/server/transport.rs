@@ -5,7 +5,7 @@ use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
 
-use super::tls::{self, Failure, RECORD, Session};
+use super::tls::{self, Failure, RECORD, Session, Version};
 use crate::sys::socket::Socket;
 
 /// Slices that [`Transport::send`] takes at most in one call.
@@ -38,6 +38,11 @@ impl Transport {
     /// True while no request can come before a handshake is done.
     pub(super) fn is_handshaking(&self) -> bool {
         self.session.as_ref().is_some_and(|session| session.is_handshaking())
+    }
+
+    /// The version of TLS, once a handshake is done.
+    pub(super) fn version(&self) -> Option<Version> {
+        self.session.as_ref().and_then(|session| session.version())
     }
 
     /// True if it encrypts.

@@ -15,7 +15,7 @@ use crate::site::{Site, WELCOME};
 const ADMIN: [&str; 2] = ["--admin", "127.0.0.1:0"];
 
 /// The admin address of a server that was started with one.
-fn admin_of(server: &Server) -> SocketAddr {
+pub(crate) fn of(server: &Server) -> SocketAddr {
     let line = server.process.errors.await_line(|line| line.contains("admin pages at http://"));
     line.rsplit('/').next().and_then(|address| address.parse().ok()).unwrap_or_else(|| panic!("{line}"))
 }
@@ -28,7 +28,7 @@ fn ask(admin: SocketAddr, target: &str) -> (u16, String) {
 }
 
 /// The samples of /metrics.
-fn metrics(admin: SocketAddr) -> BTreeMap<String, f64> {
+pub(crate) fn metrics(admin: SocketAddr) -> BTreeMap<String, f64> {
     let (status, text) = ask(admin, "/metrics");
     assert_eq!(status, 200);
     let samples = text.lines().filter(|line| !line.starts_with('#'));
@@ -36,7 +36,7 @@ fn metrics(admin: SocketAddr) -> BTreeMap<String, f64> {
     samples.map(|(name, value)| (name.to_owned(), value.parse().expect("a number"))).collect()
 }
 
-fn await_metric(admin: SocketAddr, name: &str, expected: f64) {
+pub(crate) fn await_metric(admin: SocketAddr, name: &str, expected: f64) {
     eventually(&format!("{name} is {expected}"), || metrics(admin).get(name) == Some(&expected));
 }
 
@@ -44,7 +44,7 @@ fn await_metric(admin: SocketAddr, name: &str, expected: f64) {
 fn requests_are_counted() {
     for workers in ["1", "2"] {
         let server = Site::new().serve_with(&[&ADMIN[..], &["-w", workers]].concat());
-        let admin = admin_of(&server);
+        let admin = of(&server);
         for _ in 0..5 {
             server.get("/");
         }
@@ -86,7 +86,7 @@ fn connections_are_counted_by_state() {
     let site = Site::new();
     site.write_sparse("large.bin", 64 << 20, b"");
     let server = site.serve_with(&ADMIN);
-    let admin = admin_of(&server);
+    let admin = of(&server);
     let mut idle = server.connect();
     idle.get("/");
     let mut reading = server.connect();
@@ -107,7 +107,7 @@ fn connections_are_counted_by_state() {
 #[test]
 fn a_full_server_still_tells_how_it_is() {
     let server = Site::new().serve_with(&[&ADMIN[..], &["--max-connections", "2"]].concat());
-    let admin = admin_of(&server);
+    let admin = of(&server);
     let mut holders: Vec<Client> = (0..2).map(|_| server.connect()).collect();
     for client in &mut holders {
         client.send("GET / HTTP/1.1\r\n");
@@ -123,7 +123,7 @@ fn a_full_server_still_tells_how_it_is() {
 #[test]
 fn a_limit_for_each_client_is_counted_apart() {
     let server = Site::new().serve_with(&[&ADMIN[..], &["--max-connections-per-ip", "1"]].concat());
-    let admin = admin_of(&server);
+    let admin = of(&server);
     let mut first = server.connect();
     first.get("/");
     assert_eq!(server.get("/").status, 503);
@@ -134,7 +134,7 @@ fn a_limit_for_each_client_is_counted_apart() {
 #[test]
 fn clients_that_say_nothing_make_room() {
     let server = Site::new().serve_with(&ADMIN);
-    let admin = admin_of(&server);
+    let admin = of(&server);
     let mut silent: Vec<Client> = (0..40).map(|_| Client::connect(admin, "silent")).collect();
     for client in &mut silent {
         client.send("GET /metrics HTTP/1.1\r\n");
@@ -147,7 +147,7 @@ fn clients_that_say_nothing_make_room() {
 #[test]
 fn nothing_of_it_is_logged_or_counted() {
     let server = Site::new().serve_with(&[&ADMIN[..], &["--health", "/ping"]].concat());
-    let admin = admin_of(&server);
+    let admin = of(&server);
     for target in ["/metrics", "/status", "/healthz", "/missing"] {
         ask(admin, target);
     }
@@ -209,7 +209,7 @@ fn other_machines_are_kept_out() {
 fn a_page_for_people() {
     let site = Site::new();
     let server = site.serve_with(&ADMIN);
-    let (status, page) = ask(admin_of(&server), "/status");
+    let (status, page) = ask(of(&server), "/status");
     assert_eq!(status, 200);
     let root = site.root();
     for words in

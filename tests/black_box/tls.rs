@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use rustls::client::Resumption;
 use rustls::{AlertDescription, ClientConfig, ClientConnection, HandshakeKind, ProtocolVersion};
 
+use crate::admin;
 use crate::certificate::{self, Pair};
 use crate::client::Client;
 use crate::feeding::{After, Row, check};
@@ -503,4 +504,35 @@ fn clients_without_room_are_closed_before_a_handshake() {
     assert_eq!(first.get("/").text(), WELCOME);
     assert!(server.connect_as("second").shake_hands().is_err());
     assert_eq!(first.get("/").text(), WELCOME);
+}
+
+#[test]
+fn handshakes_are_counted_and_the_log_has_the_version() {
+    let pair = Pair::new();
+    let options = ["--admin", "127.0.0.1:0", "--log-format", "json"];
+    let mut server = certificate::serve(&Site::new(), &pair, &options);
+    let admin = admin::of(&server);
+    for (offered, name) in [(&rustls::version::TLS12, "TLSv1.2"), (&rustls::version::TLS13, "TLSv1.3")] {
+        server.tls = Some(Arc::new(pair.client_of(&[offered])));
+        assert_eq!(server.get("/").text(), WELCOME);
+        let member = format!("\"tls\":\"{name}\"");
+        server.process.errors.await_line(|line| line.contains(&member));
+        admin::await_metric(admin, &handshakes(name, "done"), 1.0);
+    }
+    for (what, bytes) in [
+        ("plain text", &b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"[..]),
+        ("no record", b"\x00\x01\x02\x03\x04\x05"),
+        ("nothing", b""),
+    ] {
+        let before = admin::metrics(admin)[&handshakes("unknown", "failed")];
+        let mut socket = TcpStream::connect(server.address).expect(what);
+        socket.write_all(bytes).expect(what);
+        drop(socket);
+        admin::await_metric(admin, &handshakes("unknown", "failed"), before + 1.0);
+    }
+    admin::await_metric(admin, &handshakes("TLSv1.3", "done"), 1.0);
+}
+
+fn handshakes(version: &str, outcome: &str) -> String {
+    format!("httpd_tls_handshakes_total{{version=\"{version}\",outcome=\"{outcome}\"}}")
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::report::Report;
 use crate::server::close_reason::CloseReason;
-use crate::server::counters::{BOUNDS, CLASSES, LIMITS, METHODS, STATES};
+use crate::server::counters::{BOUNDS, CLASSES, HANDSHAKES, LIMITS, METHODS, STATES};
 
 /// The media type of the text.
 pub(super) const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -110,6 +110,11 @@ fn add_connections(report: &Report, text: &mut Text) {
     );
     let limits: Vec<(&str, u64)> = LIMITS.into_iter().zip(sums.refused).collect();
     text.list("httpd_refused_total", "counter", "Connections that a limit turned away.", "limit", &limits);
+    let name = "httpd_tls_handshakes_total";
+    text.begin(name, "counter", "TLS handshakes by version and outcome.");
+    for ((version, outcome), count) in HANDSHAKES.iter().zip(sums.handshakes) {
+        text.add(name, &[("version", version), ("outcome", outcome)], count);
+    }
 }
 
 fn add_cache(report: &Report, text: &mut Text) {

@@ -129,8 +129,7 @@ impl Connection {
         let (pending, since) = self.take_pending(now.instant);
         match exchange::answer(request, site, now, &pending, before_site, is_last) {
             Ok(exchange) => {
-                let entry =
-                    Entry { client: self.client, request: Some(request), response: &exchange.response };
+                let entry = self.entry(Some(request), &exchange.response);
                 let is_health = before_site.health.is_some_and(|health| health.is_asked(request));
                 let record = (!is_health).then(|| recorder.begin(&entry, since));
                 Attempt::Answered(exchange, record)
@@ -246,6 +245,7 @@ impl Connection {
 
     /// Tells a client that it speaks HTTP without TLS where TLS is spoken. Returns whether there is more to do now.
     pub(super) fn refuse_plain_text(&mut self, input: &mut Input, turn: &mut Turn) -> bool {
+        turn.recorder.count_handshake(None);
         let _ = turn.parser.advance(input.rest());
         let response = turn.site.refuse_plain_text();
         self.push_refusal(response, input, turn);
@@ -277,10 +277,15 @@ impl Connection {
         self.push_refusal(response, input, turn);
     }
 
+    /// The things that the log says of a response on this connection.
+    fn entry<'a>(&self, request: Option<&'a Request>, response: &'a Response) -> Entry<'a> {
+        Entry { client: self.client, tls: self.transport.version(), request, response }
+    }
+
     /// Puts a response that says why a request is not answered into the lent output, as the last one.
     fn push_refusal(&self, response: Response, input: &Input, turn: &mut Turn) {
         let request = turn.parser.partial(input.rest());
-        let entry = Entry { client: self.client, request: request.as_ref(), response: &response };
+        let entry = self.entry(request.as_ref(), &response);
         let record = turn.recorder.begin(&entry, turn.now.instant);
         let is_head = turn.parser.is_head_method(input.rest());
         push(

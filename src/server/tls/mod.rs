@@ -26,7 +26,7 @@ use rustls::server::NoServerSessionStorage;
 use rustls::sign::SingleCertAndKey;
 
 pub(super) use renewal::{Renewal, Requests};
-pub(super) use session::{Failure, MAX_HELD, RECORD, Session};
+pub(super) use session::{Failure, MAX_HELD, RECORD, Session, Version};
 
 use crate::config;
 use pair::Texts;

@@ -6,9 +6,9 @@
 use std::io;
 use std::sync::Arc;
 
-use rustls::ServerConfig;
 use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
 use rustls::unbuffered::{ConnectionState, EncodeTlsData, EncryptError, WriteTraffic};
+use rustls::{ProtocolVersion, ServerConfig};
 
 /// Bytes of records of which a part is missing; more than the largest record has (RFC 8446 section 5.2, RFC 5246
 /// section 6.2.3), and than a message of the handshake may have here.
@@ -28,6 +28,23 @@ pub(in crate::server) enum Failure {
     Protocol,
 }
 
+/// A version of TLS that is spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::server) enum Version {
+    Tls12,
+    Tls13,
+}
+
+impl Version {
+    /// The name of the version, as logs and metrics write it.
+    pub(in crate::server) fn name(self) -> &'static str {
+        match self {
+            Version::Tls12 => "TLSv1.2",
+            Version::Tls13 => "TLSv1.3",
+        }
+    }
+}
+
 /// A session, and the bytes of it that wait for the rest of a record, or for the socket.
 pub(in crate::server) struct Session {
     connection: UnbufferedServerConnection,
@@ -37,6 +54,8 @@ pub(in crate::server) struct Session {
     outgoing: Vec<u8>,
     sent: usize,
     stage: Stage,
+    /// The version, once the handshake is done.
+    version: Option<Version>,
     /// True once the client has said that it sends no more (close_notify).
     has_ended: bool,
 }
@@ -66,12 +85,25 @@ impl Session {
     pub(super) fn new(config: Arc<ServerConfig>) -> io::Result<Session> {
         let connection = UnbufferedServerConnection::new(config).map_err(io::Error::other)?;
         let (incoming, outgoing) = (Vec::new(), Vec::new());
-        Ok(Session { connection, incoming, outgoing, sent: 0, stage: Stage::New, has_ended: false })
+        Ok(Session {
+            connection,
+            incoming,
+            outgoing,
+            sent: 0,
+            stage: Stage::New,
+            version: None,
+            has_ended: false,
+        })
     }
 
     /// True while no request can come yet.
     pub(in crate::server) fn is_handshaking(&self) -> bool {
         matches!(self.stage, Stage::New | Stage::Handshaking)
+    }
+
+    /// The version that is spoken; `None` while the handshake is not done, or if it failed.
+    pub(in crate::server) fn version(&self) -> Option<Version> {
+        self.version
     }
 
     /// True if the client sends no more.
@@ -154,6 +186,10 @@ impl Session {
                 }
                 Ok(ConnectionState::WriteTraffic(_)) => {
                     self.stage = Stage::Established;
+                    self.version = Some(match self.connection.protocol_version() {
+                        Some(ProtocolVersion::TLSv1_2) => Version::Tls12,
+                        _ => Version::Tls13,
+                    });
                     Ok(false)
                 }
                 Ok(_) => Ok(false),
