@@ -9,13 +9,15 @@
 //! | `Fetching` | a job | the stall timeout, from its start | any other |
 //! | `Sending` | writable, or a job | the stall timeout, from the last progress; the minimum rate | `Idle`, `SkippingBody`, `Lingering`, `Closed` |
 //! | `SkippingBody` | readable | the stall timeout, from its start | `Idle`, `Lingering` |
-//! | `Lingering` | readable, discarding | as `Sending` while the client lacks a part of the answer; then [`LINGER`] | `Closed` |
+//! | `Lingering` | readable, discarding | as `Sending` while the client lacks a part of the answer; then [`closing::LINGER`] | `Closed` |
 //!
 //! The state is the only truth: [`Connection::interest`] and [`Connection::next_look`] are functions of it.
 //! An idle connection holds no buffer. A response is tried at once, and the state `Sending` is entered only
 //! when the socket is full.
 
 mod answering;
+mod closing;
+mod sending;
 #[cfg(test)]
 mod tests;
 
@@ -23,40 +25,27 @@ use std::io;
 use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use self::closing::Lingering;
+use self::sending::Sending;
 use super::close_reason::CloseReason;
 use super::counters::Activity;
-use super::exchange::{Health, Next};
+use super::exchange::Health;
 use super::input::Input;
-use super::output::{Output, Sent};
-use super::progress::Progress;
+use super::output::Output;
 use super::record::Recorder;
 use super::transport::Transport;
 use super::workers::Incoming;
 use crate::config::Timeouts;
 use crate::http::fields::Fields;
 use crate::http::status::Status;
-use crate::http1::framing::{Skipped, Skipper};
+use crate::http1::framing::Skipper;
 use crate::http1::parser::Parser;
 use crate::site::Site;
 use crate::site::now::Now;
 use crate::site::pending::{Job, Outcome, Pending};
 use crate::sys::epoll::Interest;
-
-/// The time for which bytes that a client still sends are discarded after it has the last response. Closing at once
-/// would make the kernel reset the connection, and the reset can overtake the response (RFC 9112 section 9.6).
-pub(super) const LINGER: Duration = Duration::from_secs(5);
-
-/// The time after which a client that lacks a part of the answer is looked at first.
-const FIRST_LOOK: Duration = Duration::from_millis(50);
-
-/// Bytes of all answers of a connection that leave at once, in the first packets: ten of the smallest that Ethernet
-/// and the usual tunnels carry (RFC 6928). A client that was sent no more has them before it can say anything else.
-const FIRST_PACKETS: u64 = 10 * 1_200;
-
-/// Bytes that a client takes before the kernel may keep more than a little for it.
-const EARNS_QUEUE: u64 = 1024 * 1024;
 
 /// The things of its worker that a connection needs to go on.
 pub(super) struct Turn<'a> {
@@ -131,75 +120,6 @@ struct Fetching {
     since: Instant,
     /// Whether the connection ends after the response.
     is_last: bool,
-}
-
-/// Responses on their way to a client that is slower than the server.
-#[derive(Debug)]
-struct Sending {
-    output: Output,
-    /// What follows when all is sent.
-    next: Next,
-    /// The bytes that have come after the requests that are being answered.
-    held: Vec<u8>,
-    /// The job that it waits for, if it is not the client.
-    job: Option<Arc<Job>>,
-    progress: Progress,
-}
-
-/// The end of a connection, while the client may still be sending, or lack a part of the answer.
-#[derive(Debug)]
-struct Lingering {
-    reason: CloseReason,
-    /// Bytes that the client lacked when no more was to be sent, and those that it lacked at the last look.
-    queued: u64,
-    left: u64,
-    /// Whether the client may still be sending.
-    may_send: bool,
-    progress: Progress,
-    began: Instant,
-    /// The last look, which has found that it lacks nothing, if it is so.
-    since: Instant,
-}
-
-impl Lingering {
-    /// The end, while the client lacks `queued` bytes. `may_send` says that it may still be sending.
-    fn new(reason: CloseReason, queued: u64, may_send: bool, now: Instant) -> Lingering {
-        Lingering {
-            reason,
-            queued,
-            left: queued,
-            may_send,
-            progress: Progress::new(now),
-            began: now,
-            since: now,
-        }
-    }
-
-    fn deadline(&self, timeouts: &Timeouts) -> Instant {
-        match (self.left, self.may_send) {
-            (0, true) => self.since + LINGER,
-            (0, false) => self.since,
-            _ => self.progress.deadline(timeouts),
-        }
-    }
-
-    /// The kernel does not tell when the client has all: it is asked soon, and then less and less often.
-    fn next_look(&self, timeouts: &Timeouts) -> Instant {
-        if self.left == 0 {
-            return self.deadline(timeouts);
-        }
-        let pause = (self.since - self.began) / 2;
-        self.progress.next_look(timeouts).min(self.since + pause.max(FIRST_LOOK))
-    }
-
-    fn look(&mut self, transport: &Transport, now: Instant) {
-        if self.left > 0 {
-            // One more than the bytes: the end itself.
-            self.left = transport.unacknowledged().unwrap_or(0).saturating_sub(1).min(self.left);
-            self.progress.note_taken(self.queued - self.left, now);
-            self.since = now;
-        }
-    }
 }
 
 /// Something that has happened to a connection.
@@ -387,41 +307,6 @@ impl Connection {
         }
     }
 
-    /// Ends it at once. A response that was promised and not sent is logged as far as it was sent.
-    pub(super) fn abort(&mut self, reason: CloseReason, turn: &mut Turn) {
-        if let State::Sending(sending) = &mut self.state {
-            turn.recorder.note_broken(&mut sending.output, reason, turn.now.instant);
-        }
-        self.state = State::Closed(reason);
-    }
-
-    /// Ends it in order after the last response: at once where the client has every byte.
-    pub(super) fn finish(&mut self, reason: CloseReason, now: Instant) {
-        let lacks = if self.sent > FIRST_PACKETS { self.lacks() } else { 0 };
-        // Shut down before `close` as well: if an unread byte has just arrived, `close` resets the connection and
-        // drops what the kernel still holds back.
-        self.state = match self.transport.shutdown() {
-            Ok(()) if lacks > 0 => State::Lingering(Box::new(Lingering::new(reason, lacks, false, now))),
-            Ok(()) => State::Closed(reason),
-            Err(error) => State::Closed(CloseReason::Broken(error.kind())),
-        };
-    }
-
-    /// Ends it in order while the client may still be sending: what comes is discarded for a while, because an unread
-    /// byte would make the kernel reset the connection, and the reset can overtake the response.
-    fn linger(&mut self, reason: CloseReason, now: Instant) {
-        let lacks = self.lacks();
-        self.state = match self.transport.shutdown() {
-            Ok(()) => State::Lingering(Box::new(Lingering::new(reason, lacks, true, now))),
-            Err(error) => State::Closed(CloseReason::Broken(error.kind())),
-        };
-    }
-
-    /// Bytes of the answers that the client does not have yet, as far as is known.
-    fn lacks(&self) -> u64 {
-        self.transport.unacknowledged().unwrap_or(0)
-    }
-
     /// Goes on after an event: the whole life of a connection is this loop.
     pub(super) fn advance(&mut self, event: Event, turn: &mut Turn) {
         let arrived = match event {
@@ -519,115 +404,5 @@ impl Connection {
             State::Sending(sending) => std::mem::take(&mut sending.held),
             _ => Vec::new(),
         }
-    }
-
-    /// Sends the lent output. Returns whether there is more to do now.
-    fn send(&mut self, next: Next, input: &mut Input, turn: &mut Turn) -> bool {
-        let result = turn.output.send(&mut self.transport, next.is_end(), turn.sends_until);
-        self.count_sent(turn.output.sent_bytes());
-        turn.recorder.note_sent(turn.output);
-        match result {
-            Ok(Sent::All) => self.follow(next, input, turn),
-            Ok(sent @ (Sent::Part | Sent::NeedsDisk)) => {
-                let (output, held) = (std::mem::take(turn.output), input.take_rest());
-                let progress = Progress::new(turn.now.instant);
-                let mut sending = Sending { output, next, held, job: None, progress };
-                if sent == Sent::NeedsDisk {
-                    sending.wait_for_disk(turn);
-                }
-                self.state = State::Sending(Box::new(sending));
-                false
-            }
-            Err(error) => {
-                let (mut output, reason) = (std::mem::take(turn.output), CloseReason::Broken(error.kind()));
-                turn.recorder.note_broken(&mut output, reason, turn.now.instant);
-                self.abort(reason, turn);
-                false
-            }
-        }
-    }
-
-    /// Sends on what the socket did not take before. Returns whether there is more to do now.
-    fn send_on(&mut self, input: &mut Input, turn: &mut Turn) -> bool {
-        let State::Sending(sending) = &mut self.state else { return false };
-        let before = sending.output.sent_bytes();
-        let result = sending.output.send(&mut self.transport, sending.next.is_end(), turn.sends_until);
-        turn.recorder.note_sent(&mut sending.output);
-        let count = sending.output.sent_bytes() - before;
-        if count > 0 {
-            sending.progress.note_sent(turn.now.instant);
-        }
-        match result {
-            Ok(Sent::All) => {}
-            Ok(Sent::Part) => sending.held = input.take_rest(),
-            Ok(Sent::NeedsDisk) => {
-                sending.held = input.take_rest();
-                sending.wait_for_disk(turn);
-            }
-            Err(ref error) => {
-                let reason = CloseReason::Broken(error.kind());
-                self.abort(reason, turn);
-                return false;
-            }
-        }
-        let next = sending.next;
-        self.count_sent(count);
-        matches!(result, Ok(Sent::All)) && self.follow(next, input, turn)
-    }
-
-    /// A client that has taken so much is no slow reader.
-    fn count_sent(&mut self, count: u64) {
-        let is_earned = self.sent < EARNS_QUEUE && self.sent + count >= EARNS_QUEUE;
-        self.sent += count;
-        if is_earned {
-            self.transport.lengthen_queue();
-        }
-    }
-
-    /// Goes on after all was sent. Returns whether there is more to do now.
-    fn follow(&mut self, next: Next, input: &mut Input, turn: &mut Turn) -> bool {
-        match next {
-            Next::Read => {
-                self.state = State::Idle { since: turn.now.instant };
-                !input.is_empty()
-            }
-            Next::Skip(skipper) => {
-                self.state = State::SkippingBody { skipper, since: turn.now.instant };
-                true
-            }
-            // Bytes that have come after the last request: closing at once would reset the connection.
-            Next::Close if input.is_empty() => {
-                self.finish(CloseReason::Done, turn.now.instant);
-                false
-            }
-            Next::Close | Next::Linger => {
-                self.linger(CloseReason::Done, turn.now.instant);
-                false
-            }
-        }
-    }
-
-    /// Skips the bytes of a body that have come. Returns whether there is more to do now.
-    fn skip_body(&mut self, input: &mut Input, turn: &mut Turn) -> bool {
-        let State::SkippingBody { skipper, .. } = &mut self.state else { return false };
-        match skipper.skip(input.rest()) {
-            Ok(Skipped::All) => {
-                input.consume(input.rest().len());
-                false
-            }
-            Ok(Skipped::End(length)) => {
-                input.consume(length);
-                self.follow(Next::Read, input, turn)
-            }
-            // The response is sent already, and nothing that follows can be trusted.
-            Err(_) => self.follow(Next::Linger, input, turn),
-        }
-    }
-}
-
-impl Sending {
-    fn wait_for_disk(&mut self, turn: &mut Turn) {
-        self.job = self.output.fetch().map(Arc::new);
-        turn.jobs.extend(self.job.clone());
     }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use clap::Parser as _;
 
+use super::closing::LINGER;
 use super::*;
 use crate::config::Config;
 use crate::server::tls;
