@@ -29,7 +29,7 @@ impl ConnectionLimits {
         ConnectionLimits { limit, client_limit, count: AtomicUsize::new(0), clients: Mutex::default() }
     }
 
-    /// Lets a connection in, which is to [`leave`](ConnectionLimits::leave).
+    /// Lets a connection in, which is to [`release`](ConnectionLimits::release).
     ///
     /// # Errors
     /// Why it may not come in.

@@ -79,17 +79,17 @@ impl WorkerThreads {
     }
 
     /// Does the work of the main thread until every worker has finished. The first worker that fails ends the server.
-    pub(super) fn wait(mut self, mut desk: Desk) -> io::Result<()> {
-        self.epoll.add(&desk.signals, SIGNALS, Interest::Readable)?;
+    pub(super) fn wait(mut self, mut duties: Duties) -> io::Result<()> {
+        self.epoll.add(&duties.signals, SIGNALS, Interest::Readable)?;
         let mut events = Events::with_capacity(EVENTS);
         while self.running > 0 {
-            let timeout = desk.check_times(&self.workers, &self.epoll);
+            let timeout = duties.check_times(&self.workers, &self.epoll);
             self.epoll.wait(&mut events, timeout)?;
             for token in events.tokens() {
                 match token {
-                    SIGNALS => desk.handle_signals(&self.workers),
+                    SIGNALS => duties.handle_signals(&self.workers),
                     FINISHED => self.take_results()?,
-                    token => desk.advance_admin(token, &self.epoll),
+                    token => duties.advance_admin(token, &self.epoll),
                 }
             }
         }
@@ -108,7 +108,7 @@ impl WorkerThreads {
 }
 
 /// The things that the main thread looks after while the workers serve.
-pub(super) struct Desk<'a> {
+pub(super) struct Duties<'a> {
     pub(super) signals: Signals,
     pub(super) log: &'a Log,
     pub(super) admin: Option<Admin>,
@@ -121,7 +121,7 @@ pub(super) struct Desk<'a> {
     pub(super) stops_at: Option<Instant>,
 }
 
-impl Desk<'_> {
+impl Duties<'_> {
     fn handle_signals(&mut self, workers: &Workers) {
         while let Some(signal) = self.signals.take() {
             match signal {
@@ -187,7 +187,7 @@ mod tests {
         threads.sender.send(Ok(())).unwrap();
         threads.sender.send(Err(io::ErrorKind::OutOfMemory.into())).unwrap();
         threads.finished.wake();
-        let desk = Desk {
+        let duties = Duties {
             signals: Signals::new().unwrap(),
             log: &Log::open(None).unwrap(),
             admin: None,
@@ -196,7 +196,7 @@ mod tests {
             drain: Duration::ZERO,
             stops_at: None,
         };
-        let error = threads.wait(desk).unwrap_err();
+        let error = threads.wait(duties).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::OutOfMemory);
     }
 }

@@ -58,7 +58,7 @@ use descriptors::Descriptors;
 use log_writer::LogWriter;
 use logging::Log;
 pub use logging::report;
-use main_thread::{Desk, WorkerThreads};
+use main_thread::{Duties, WorkerThreads};
 use supervisor::Supervisor;
 use tls::{PairFiles, Renewal};
 use worker::{Entrance, Setup, Speech};
@@ -180,9 +180,9 @@ fn serve(config: &Config, inherited: Option<Listener>, log: &Log) -> Result<(), 
     };
     let watch = |listener| Admin::new(listener, Arc::clone(threads.workers()), sources, threads.epoll());
     let admin = admin.map(watch).transpose().context(|| "cannot watch the admin address".into())?;
-    let desk =
-        Desk { signals, log, admin, renewal, supervisor, drain: config.timeouts.drain, stops_at: None };
-    threads.wait(desk).context(|| "cannot wait for events".into())
+    let duties =
+        Duties { signals, log, admin, renewal, supervisor, drain: config.timeouts.drain, stops_at: None };
+    threads.wait(duties).context(|| "cannot wait for events".into())
 }
 
 /// Reads the certificate and its key, if there is to be TLS.
