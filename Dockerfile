@@ -11,8 +11,9 @@ FROM rust:1-bookworm AS build
 WORKDIR /src
 
 # Static, so that it runs from scratch. The explicit --target below keeps this flag away from
-# procedural macros, which the compiler loads as shared objects and which cannot be static.
-ENV RUSTFLAGS="-C target-feature=+crt-static"
+# procedural macros, which the compiler loads as shared objects and which cannot be static. Packed
+# relocations take 200 KB less.
+ENV RUSTFLAGS="-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs"
 
 # The dependencies are built first, with an empty program in place of ours: this layer stays
 # cached until Cargo.toml or Cargo.lock change. (The benches are here because Cargo.toml names them.)
