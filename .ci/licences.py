@@ -32,13 +32,20 @@ def main():
 
 
 def dependencies(folder):
-    """All of Cargo.lock, also what only tests or other systems need."""
-    for command in ("fetch --quiet", "metadata --offline --format-version 1"):
-        result = subprocess.run(["cargo", *command.split(), "--locked"], cwd=folder, stdout=subprocess.PIPE)
-        if result.returncode:
-            sys.exit(f"licences: cargo {command} failed in {folder}")
-    found = json.loads(result.stdout)
-    return [crate for crate in found["packages"] if crate["id"] not in found["workspace_members"]]
+    """All that is built for any system, also what only tests need. Cargo.lock has more: what no feature asks for."""
+    cargo("fetch --quiet", folder)
+    tree = cargo("tree --offline --edges all --target all --prefix none --format {p}", folder)
+    built = {tuple(line.split()[:2]) for line in tree.splitlines() if line.strip()}
+    found = json.loads(cargo("metadata --offline --format-version 1", folder))
+    crates = [crate for crate in found["packages"] if crate["id"] not in found["workspace_members"]]
+    return [crate for crate in crates if (crate["name"], "v" + crate["version"]) in built]
+
+
+def cargo(command, folder):
+    result = subprocess.run(["cargo", *command.split(), "--locked"], cwd=folder, stdout=subprocess.PIPE)
+    if result.returncode:
+        sys.exit(f"licences: cargo {command} failed in {folder}")
+    return result.stdout.decode()
 
 
 def faults_of(crate, allowed):
