@@ -99,7 +99,7 @@ fn in_words(time: Duration) -> String {
     let units = [(86_400, "days"), (3_600, "hours"), (60, "minutes")];
     match units.into_iter().find(|(size, _)| seconds >= 2 * size) {
         Some((size, unit)) => format!("{} {unit}", seconds / size),
-        None => format!("{seconds} seconds"),
+        None => format!("{seconds} s"),
     }
 }
 
@@ -112,9 +112,7 @@ mod tests {
         for (count, expected) in [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (5 << 30, "5.0 GiB")] {
             assert_eq!(bytes(count), expected);
         }
-        for (seconds, expected) in
-            [(0, "0 seconds"), (119, "119 seconds"), (120, "2 minutes"), (200_000, "2 days")]
-        {
+        for (seconds, expected) in [(1, "1 s"), (119, "119 s"), (120, "2 minutes"), (200_000, "2 days")] {
             assert_eq!(in_words(Duration::from_secs(seconds)), expected);
         }
     }
