@@ -78,7 +78,7 @@ fi
 
 inspect() { docker image inspect --format "$1" "$image"; }
 size=$(inspect '{{.Size}}')
-check "the image is under 4 MB ($size bytes)" [ "$size" -lt 4000000 ]
+check "the image is under 8 MB ($size bytes)" [ "$size" -lt 8000000 ]
 check "the user is a number and not root" grep -qE '^[1-9][0-9]*(:[1-9][0-9]*)?$' <(inspect '{{.Config.User}}')
 check "port 8000 is declared" [ "$(inspect '{{json .Config.ExposedPorts}}')" = '{"8000/tcp":{}}' ]
 
