@@ -197,7 +197,7 @@ impl Connection {
     }
 
     /// True if it ends, or ended, without the handshake that it began.
-    pub(super) fn has_no_handshake(&self) -> bool {
+    pub(super) fn lacks_handshake(&self) -> bool {
         self.is_admitted && self.transport.is_tls() && self.transport.version().is_none()
     }
 
@@ -326,7 +326,7 @@ impl Connection {
         let mut input = Input::new(self.take_held(turn), arrived);
         loop {
             let goes_on = match &mut self.state {
-                State::Handshaking { .. } => self.shake_hands(&mut input, turn),
+                State::Handshaking { .. } => self.advance_handshake(&mut input, turn),
                 // A session may have read something that is no part of a request.
                 State::Idle { .. } if self.is_admitted && input.is_empty() => false,
                 State::Idle { .. } if !self.is_admitted => self.turn_away(&mut input, turn),
@@ -350,7 +350,7 @@ impl Connection {
 
     /// Goes on with a handshake. Returns whether there is more to do now. A client that there is no room for gets no
     /// handshake: it would cost more than the answer is worth.
-    fn shake_hands(&mut self, input: &mut Input, turn: &mut Turn) -> bool {
+    fn advance_handshake(&mut self, input: &mut Input, turn: &mut Turn) -> bool {
         if !self.transport.is_tls() {
             return self.refuse_plain_text(input, turn);
         }

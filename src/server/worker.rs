@@ -439,7 +439,7 @@ impl Worker {
         self.jobs.clear();
         self.counters().move_connection(counted, None);
         self.counters().add_closed(reason);
-        if connection.has_no_handshake() {
+        if connection.lacks_handshake() {
             self.counters().add_handshake(None);
         }
         self.count_connections();
