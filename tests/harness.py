@@ -147,7 +147,7 @@ class Server:
         else:
             threading.Thread(target=self.listen, daemon=True).start()
         try:
-            found = self.await_line(r"listening on http://\S+:(\d+)")
+            found = self.await_line(r"listening on https?://\S+:(\d+)")
         except Broken:
             self.end()
             raise Broken(f"it does not start: {' / '.join(self.lines)}")
