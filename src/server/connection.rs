@@ -29,9 +29,9 @@ use std::time::Instant;
 
 use self::closing::Lingering;
 use self::sending::Sending;
+use super::before_site::Health;
 use super::close_reason::CloseReason;
 use super::counters::Activity;
-use super::exchange::Health;
 use super::input::Input;
 use super::output::Output;
 use super::record::Recorder;

@@ -1,5 +1,6 @@
 //! One request and its response: the answer, and what follows on the connection.
 
+use super::before_site::BeforeSite;
 use crate::http::field::Name;
 use crate::http::request::{Method, Request};
 use crate::http::status::Status;
@@ -35,29 +36,6 @@ impl Next {
     }
 }
 
-/// The path for balancers.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Health<'a> {
-    pub(super) path: &'a str,
-    /// Whether they are to send requests.
-    pub(super) is_ready: bool,
-}
-
-impl Health<'_> {
-    /// Whether a request asks for it.
-    pub(super) fn is_asked(self, request: &Request) -> bool {
-        matches!(request.method, Method::Get | Method::Head) && request.target == self.path.as_bytes()
-    }
-}
-
-/// Answers that come before the site's.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct BeforeSite<'a> {
-    pub(super) health: Option<Health<'a>>,
-    /// The port to which requests are redirected, where they come in plain text beside TLS.
-    pub(super) https_port: Option<u16>,
-}
-
 /// A request that is answered.
 pub(super) struct Exchange {
     pub(super) response: Response,
@@ -67,7 +45,7 @@ pub(super) struct Exchange {
     pub(super) next: Next,
 }
 
-/// Answers a request, for which the `pending` jobs were done. With an `https_port` it is redirected there. `is_last` says that its connection is to end whatever the
+/// Answers a request, for which the `pending` jobs were done. `is_last` says that its connection is to end whatever the
 /// client wishes.
 ///
 /// # Errors
@@ -84,14 +62,7 @@ pub(super) fn answer(
         Ok(body) => body,
         Err(status) => return Ok(refuse(request, site, status)),
     };
-    let answer = match before_site {
-        BeforeSite { health: Some(health), .. } if health.is_asked(request) => {
-            Answer::Ready(site.health(request, health.is_ready))
-        }
-        BeforeSite { https_port: Some(port), .. } => site.redirect_to_https(request, port, now, pending),
-        _ => site.answer(request, now, pending),
-    };
-    let response = match answer {
+    let response = match before_site.answer(request, site, now, pending) {
         Answer::Ready(response) => response,
         Answer::Wait(job) => return Err(job),
     };

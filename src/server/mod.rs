@@ -7,6 +7,7 @@
 mod access_log;
 mod address;
 mod admin;
+mod before_site;
 mod blocking;
 mod close_reason;
 mod connection;

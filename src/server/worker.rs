@@ -17,11 +17,11 @@ use slab::Slab;
 
 use self::admission::{ACCEPTED, Candidates};
 use super::access_log::AccessLog;
+use super::before_site::Health;
 use super::blocking::Blocking;
 use super::close_reason::CloseReason;
 use super::connection::{Connection, Event, Turn};
 use super::counters::{Activity, Counters};
-use super::exchange::Health;
 use super::limits::ConnectionLimits;
 use super::log_writer::LogWriter;
 use super::output::{Output, SENDING_TIME};

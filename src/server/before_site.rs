@@ -1,0 +1,42 @@
+//! The answers that are given before the site is asked, and the site's where there is none.
+
+use crate::http::request::{Method, Request};
+use crate::site::now::Now;
+use crate::site::pending::Pending;
+use crate::site::{Answer, Site};
+
+/// The path for balancers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Health<'a> {
+    pub(super) path: &'a str,
+    /// Whether they are to send requests.
+    pub(super) is_ready: bool,
+}
+
+impl Health<'_> {
+    /// Whether a request asks for it.
+    pub(super) fn is_asked(self, request: &Request) -> bool {
+        matches!(request.method, Method::Get | Method::Head) && request.target == self.path.as_bytes()
+    }
+}
+
+/// Answers that come before the site's, whatever protocol the request came by.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct BeforeSite<'a> {
+    pub(super) health: Option<Health<'a>>,
+    /// The port to which requests are redirected, where they come in plain text beside TLS.
+    pub(super) https_port: Option<u16>,
+}
+
+impl BeforeSite<'_> {
+    /// Answers a request, for which the `pending` jobs were done.
+    pub(super) fn answer(&self, request: &Request, site: &mut Site, now: &Now, pending: &Pending) -> Answer {
+        match *self {
+            BeforeSite { health: Some(health), .. } if health.is_asked(request) => {
+                Answer::Ready(site.health(request, health.is_ready))
+            }
+            BeforeSite { https_port: Some(port), .. } => site.redirect_to_https(request, port, now, pending),
+            _ => site.answer(request, now, pending),
+        }
+    }
+}
