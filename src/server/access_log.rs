@@ -6,9 +6,9 @@
 
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
+use super::client::Client;
 use super::close_reason::CloseReason;
 use super::json;
 use super::log_writer::{BATCH, LogWriter};
@@ -25,7 +25,7 @@ const MAX_QUOTED: usize = 2048;
 /// The things that a line says of a response, as far as they are known before it is sent.
 #[derive(Clone, Copy)]
 pub(super) struct Entry<'a> {
-    pub(super) client: IpAddr,
+    pub(super) client: Client,
     pub(super) tls: Option<Version>,
     /// The parts of the request that could be read.
     pub(super) request: Option<&'a Request<'a>>,
@@ -215,7 +215,7 @@ mod tests {
         let writer = LogWriter::new(LogFile::open(&Target::File(path.clone())).unwrap(), None);
         let now = SystemTime::UNIX_EPOCH + Duration::from_micros(1_795_368_927_000_042);
         let mut log = AccessLog::new(writer.clone(), format, now);
-        let (client, response) = ([127, 0, 0, 1].into(), Response::with_coding("br"));
+        let (client, response) = (Client::Address([127, 0, 0, 1].into()), Response::with_coding("br"));
         let line = log.begin(&Entry { client, tls, request: request.as_ref(), response: &response });
         log.add(&line, 63, Duration::from_micros(1_000_123), broken);
         log.flush();

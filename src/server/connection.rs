@@ -22,7 +22,6 @@ mod sending;
 mod tests;
 
 use std::io;
-use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
@@ -30,6 +29,7 @@ use std::time::Instant;
 use self::closing::Lingering;
 use self::sending::Sending;
 use super::before_site::Health;
+use super::client::Client;
 use super::close_reason::CloseReason;
 use super::counters::Activity;
 use super::input::Input;
@@ -141,7 +141,7 @@ pub(super) enum Event {
 #[derive(Debug)]
 pub(super) struct Connection {
     transport: Transport,
-    client: IpAddr,
+    client: Client,
     /// Whether it is within the limits; if not, it is told so and closed.
     is_admitted: bool,
     /// True if its requests are redirected to the port that speaks TLS.
@@ -175,8 +175,8 @@ impl Connection {
         self.transport.receive(arena)
     }
 
-    /// The client's address.
-    pub(super) fn client(&self) -> IpAddr {
+    /// The client.
+    pub(super) fn client(&self) -> Client {
         self.client
     }
 

@@ -5,6 +5,8 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::client::Client;
+
 /// Why a connection is not let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
@@ -29,18 +31,19 @@ impl ConnectionLimits {
         ConnectionLimits { limit, client_limit, count: AtomicUsize::new(0), clients: Mutex::default() }
     }
 
-    /// Lets a connection in, which is to [`release`](ConnectionLimits::release).
+    /// Lets a connection in, which is to [`release`](ConnectionLimits::release). Clients without an address are not
+    /// counted one by one: a proxy may stand for any number of people.
     ///
     /// # Errors
     /// Why it may not come in.
-    pub(super) fn acquire(&self, client: IpAddr) -> Result<(), Refusal> {
+    pub(super) fn acquire(&self, client: Client) -> Result<(), Refusal> {
         if self.count.fetch_add(1, Ordering::Relaxed) >= self.limit {
             self.count.fetch_sub(1, Ordering::Relaxed);
             return Err(Refusal::TotalLimit);
         }
-        if let Some(limit) = self.client_limit {
+        if let Some((limit, address)) = self.client_limit.zip(client.address()) {
             let mut clients = self.clients();
-            let count = clients.entry(network(client)).or_default();
+            let count = clients.entry(network(address)).or_default();
             if *count >= limit {
                 self.count.fetch_sub(1, Ordering::Relaxed);
                 return Err(Refusal::PerClientLimit);
@@ -51,14 +54,14 @@ impl ConnectionLimits {
     }
 
     /// A connection that was let in has ended.
-    pub(super) fn release(&self, client: IpAddr) {
+    pub(super) fn release(&self, client: Client) {
         self.count.fetch_sub(1, Ordering::Relaxed);
-        if self.client_limit.is_some() {
+        if let Some((_, address)) = self.client_limit.zip(client.address()) {
             let mut clients = self.clients();
-            let client = network(client);
-            match clients.get_mut(&client) {
+            let network = network(address);
+            match clients.get_mut(&network) {
                 Some(count) if *count > 1 => *count -= 1,
-                _ => drop(clients.remove(&client)),
+                _ => drop(clients.remove(&network)),
             }
         }
     }
@@ -70,9 +73,9 @@ impl ConnectionLimits {
 
 /// What one client is: an IPv4 address, or an IPv6 network of 64 bits, within which anybody has as many
 /// addresses as there are.
-fn network(client: IpAddr) -> IpAddr {
-    match client {
-        IpAddr::V4(_) => client,
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
     }
 }
@@ -81,10 +84,14 @@ fn network(client: IpAddr) -> IpAddr {
 mod tests {
     use super::*;
 
+    fn client(address: &str) -> Client {
+        Client::from(address.parse::<IpAddr>().unwrap())
+    }
+
     #[test]
     fn so_many_and_no_more() {
         let limits = ConnectionLimits::new(2, None);
-        let client: IpAddr = "192.0.2.1".parse().unwrap();
+        let client = client("192.0.2.1");
         for _ in 0..3 {
             assert_eq!(limits.acquire(client), Ok(()));
             assert_eq!(limits.acquire(client), Ok(()));
@@ -101,8 +108,7 @@ mod tests {
             ("192.0.2.1", "192.0.2.1", "192.0.2.2"),
             ("2001:db8::1", "2001:db8::ffff:0:0:2", "2001:db8:0:1::1"),
         ] {
-            let [own, neighbour, stranger] =
-                [own, neighbour, stranger].map(|text| text.parse::<IpAddr>().unwrap());
+            let [own, neighbour, stranger] = [own, neighbour, stranger].map(client);
             assert_eq!(limits.acquire(own), Ok(()));
             assert_eq!(limits.acquire(neighbour), Err(Refusal::PerClientLimit));
             assert_eq!(limits.acquire(stranger), Ok(()));
@@ -113,5 +119,15 @@ mod tests {
         }
         assert_eq!(limits.count.load(Ordering::Relaxed), 0);
         assert!(limits.clients().is_empty(), "nobody is remembered who has left");
+    }
+
+    #[test]
+    fn clients_without_an_address_are_not_told_apart() {
+        let limits = ConnectionLimits::new(2, Some(1));
+        assert_eq!(limits.acquire(Client::Unix), Ok(()));
+        assert_eq!(limits.acquire(Client::Unix), Ok(()));
+        assert_eq!(limits.acquire(Client::Unix), Err(Refusal::TotalLimit));
+        limits.release(Client::Unix);
+        assert_eq!(limits.acquire(client("192.0.2.1")), Ok(()));
     }
 }

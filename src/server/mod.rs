@@ -9,6 +9,7 @@ mod address;
 mod admin;
 mod before_site;
 mod blocking;
+mod client;
 mod close_reason;
 mod connection;
 mod counters;

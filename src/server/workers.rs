@@ -3,10 +3,10 @@
 //! On the way of a request nothing here is touched but counters of the worker's own.
 
 use std::io;
-use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
 
+use super::client::Client;
 use super::counters::{Counters, Sums};
 use super::transport::Transport;
 use crate::site::pending::{Job, Outcome};
@@ -18,8 +18,7 @@ const IMBALANCE: usize = 1;
 /// A connection on its way to a worker.
 pub(super) struct Incoming {
     pub(super) transport: Transport,
-    /// The client's address.
-    pub(super) client: IpAddr,
+    pub(super) client: Client,
     /// Whether it is counted within the limits.
     pub(super) is_admitted: bool,
     /// True if its requests are redirected to the port that speaks TLS.
@@ -212,7 +211,7 @@ mod tests {
 
     fn incoming() -> Incoming {
         let (socket, _) = Socket::pair().unwrap();
-        let client = IpAddr::from([127, 0, 0, 1]);
+        let client = Client::Address([127, 0, 0, 1].into());
         let transport = Transport::plain(socket);
         Incoming { transport, client, is_admitted: true, is_redirected: false, sent: 0, asked: 0 }
     }

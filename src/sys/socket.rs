@@ -119,20 +119,23 @@ impl Listener {
     }
 
     /// The address that it listens on, with its real port.
+    ///
+    /// # Errors
+    /// `AddrNotAvailable` for a unix socket; the system's.
     pub(crate) fn local_address(&self) -> io::Result<SocketAddr> {
         let mut raw = RawAddress::empty();
         let mut length = RawAddress::SIZE;
         // SAFETY: `raw` has room for `length` bytes.
         check(unsafe { libc::getsockname(self.0.as_raw_fd(), raw.as_mut_ptr(), &mut length) })?;
-        Ok(raw.into())
+        raw.address().ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
     }
 
-    /// Takes the next connection that waits.
+    /// Takes the next connection that waits, with the address of its client; a client of a unix socket has none.
     ///
     /// # Errors
     /// `WouldBlock` when none waits; the system's when descriptors or memory are short; those of a
     /// connection that broke before it was taken (accept(2)).
-    pub(crate) fn accept(&self) -> io::Result<(Socket, SocketAddr)> {
+    pub(crate) fn accept(&self) -> io::Result<(Socket, Option<SocketAddr>)> {
         let mut raw = RawAddress::empty();
         let mut length = RawAddress::SIZE;
         let flags = libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
@@ -142,12 +145,11 @@ impl Listener {
         let descriptor = check(result as libc::c_int)?;
         // SAFETY: the kernel has just made this descriptor for us, and nothing else owns it.
         let socket = Socket(unsafe { OwnedFd::from_raw_fd(descriptor) });
-        Ok((socket, raw.into()))
+        Ok((socket, raw.address()))
     }
 }
 
 impl From<UnixListener> for Listener {
-    /// The addresses of its clients mean nothing.
     fn from(listener: UnixListener) -> Listener {
         Listener(listener.into())
     }
@@ -298,7 +300,7 @@ fn set_option(socket: BorrowedFd, level: i32, option: i32, value: libc::c_int) -
     check(unsafe { libc::setsockopt(socket.as_raw_fd(), level, option, pointer, size) }).map(drop)
 }
 
-/// An address as the kernel has it.
+/// An address as the kernel has it. The rest of a unix address has no place in it: the kernel leaves it out.
 union RawAddress {
     family: libc::sa_family_t,
     v4: libc::sockaddr_in,
@@ -338,6 +340,26 @@ impl RawAddress {
         }
     }
 
+    /// An IPv4 address that came through an IPv6 socket is an IPv4 address again; `None` for a unix socket.
+    fn address(self) -> Option<SocketAddr> {
+        // SAFETY: every field starts with the family, and all bytes are initialised.
+        match i32::from(unsafe { self.family }) {
+            libc::AF_INET => {
+                // SAFETY: the kernel has written an address of this family; any bytes are valid for it.
+                let address = unsafe { self.v4 };
+                let ip = Ipv4Addr::from(address.sin_addr.s_addr.to_ne_bytes());
+                Some(SocketAddr::new(ip.into(), u16::from_be(address.sin_port)))
+            }
+            libc::AF_INET6 => {
+                // SAFETY: as above.
+                let address = unsafe { self.v6 };
+                let ip = Ipv6Addr::from(address.sin6_addr.s6_addr).to_canonical();
+                Some(SocketAddr::new(ip, u16::from_be(address.sin6_port)))
+            }
+            _ => None,
+        }
+    }
+
     fn as_ptr(&self) -> *const libc::sockaddr {
         (&raw const *self).cast()
     }
@@ -347,36 +369,19 @@ impl RawAddress {
     }
 }
 
-impl From<RawAddress> for SocketAddr {
-    /// An IPv4 address that came through an IPv6 socket is an IPv4 address again.
-    fn from(raw: RawAddress) -> SocketAddr {
-        // SAFETY: every field starts with the family, and all bytes are initialised.
-        if i32::from(unsafe { raw.family }) == libc::AF_INET6 {
-            // SAFETY: the kernel has written an address of this family; any bytes are valid for it.
-            let address = unsafe { raw.v6 };
-            let ip = Ipv6Addr::from(address.sin6_addr.s6_addr).to_canonical();
-            SocketAddr::new(ip, u16::from_be(address.sin6_port))
-        } else {
-            // SAFETY: as above.
-            let address = unsafe { raw.v4 };
-            let ip = Ipv4Addr::from(address.sin_addr.s_addr.to_ne_bytes());
-            SocketAddr::new(ip.into(), u16::from_be(address.sin_port))
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::net::UnixStream;
 
     #[test]
     fn addresses_come_back_as_they_were() {
         for text in ["127.0.0.1:8000", "0.0.0.0:0", "[::1]:8000", "[2001:db8::1]:65535"] {
             let address: SocketAddr = text.parse().unwrap();
-            assert_eq!(SocketAddr::from(RawAddress::from(address).0), address);
+            assert_eq!(RawAddress::from(address).0.address(), Some(address));
         }
         let mapped: SocketAddr = "[::ffff:192.0.2.1]:80".parse().unwrap();
-        assert_eq!(SocketAddr::from(RawAddress::from(mapped).0), "192.0.2.1:80".parse().unwrap());
+        assert_eq!(RawAddress::from(mapped).0.address(), Some("192.0.2.1:80".parse().unwrap()));
     }
 
     #[test]
@@ -386,5 +391,15 @@ mod tests {
         listener.listen(1).unwrap();
         assert_ne!(listener.local_address().unwrap().port(), 0);
         assert_eq!(listener.accept().unwrap_err().kind(), io::ErrorKind::WouldBlock);
+    }
+
+    #[test]
+    fn clients_of_a_unix_socket_have_no_address() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("socket");
+        let listener = Listener::from(UnixListener::bind(&path).unwrap());
+        assert_eq!(listener.local_address().unwrap_err().kind(), io::ErrorKind::AddrNotAvailable);
+        let _client = UnixStream::connect(&path).unwrap();
+        assert_eq!(listener.accept().unwrap().1, None);
     }
 }

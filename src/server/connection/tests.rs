@@ -1,7 +1,7 @@
 //! A connection driven over a pair of sockets, with a clock that the test moves.
 
 use std::io::{Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Shutdown};
+use std::net::{Ipv4Addr, Shutdown};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::Arc;
@@ -59,7 +59,7 @@ impl Driver {
         let now = Now::first();
         let incoming = Incoming {
             transport,
-            client: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            client: Client::Address(Ipv4Addr::LOCALHOST.into()),
             is_admitted,
             is_redirected: false,
             sent: 0,

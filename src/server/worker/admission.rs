@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use slab::Slab;
 
 use super::{DRAIN_TIME, Entrance, LISTENERS, Phase, Slot, Speech, Worker};
+use crate::server::client::Client;
 use crate::server::close_reason::CloseReason;
 use crate::server::connection::Connection;
 use crate::server::limits::Refusal;
@@ -65,7 +66,7 @@ impl Worker {
                     };
                     self.admit(Incoming {
                         transport,
-                        client: address.ip(),
+                        client: address.map_or(Client::Unix, |address| Client::from(address.ip())),
                         is_admitted: false,
                         is_redirected: matches!(speech, Speech::Redirects),
                         sent: 0,

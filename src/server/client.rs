@@ -1,0 +1,57 @@
+//! The client of a connection, as the log names it and as the limits count it.
+
+use std::fmt;
+use std::net::IpAddr;
+
+/// A client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Client {
+    /// One that has an address. An IPv4 address is never in the form of an IPv6 one.
+    Address(IpAddr),
+    /// A process of this machine, which has come through a unix socket and has no address.
+    Unix,
+}
+
+impl Client {
+    /// Its address, if it has one.
+    pub(super) fn address(self) -> Option<IpAddr> {
+        match self {
+            Client::Address(address) => Some(address),
+            Client::Unix => None,
+        }
+    }
+}
+
+impl From<IpAddr> for Client {
+    fn from(address: IpAddr) -> Client {
+        Client::Address(address.to_canonical())
+    }
+}
+
+impl fmt::Display for Client {
+    /// The address, or `unix`.
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Client::Address(address) => address.fmt(formatter),
+            Client::Unix => formatter.write_str("unix"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names() {
+        for (address, expected) in
+            [("192.0.2.1", "192.0.2.1"), ("2001:db8::1", "2001:db8::1"), ("::ffff:192.0.2.1", "192.0.2.1")]
+        {
+            let client = Client::from(address.parse::<IpAddr>().unwrap());
+            assert_eq!(client.to_string(), expected);
+            assert_eq!(client.address().unwrap().to_string(), expected);
+        }
+        assert_eq!((Client::Unix.to_string().as_str(), Client::Unix.address()), ("unix", None));
+        assert_eq!(size_of::<Client>(), size_of::<IpAddr>());
+    }
+}
