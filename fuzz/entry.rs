@@ -14,7 +14,7 @@ use otuserver::http::field::{self, Name};
 use otuserver::http::multipart::Multipart;
 use otuserver::http::preconditions::{self, Outcome};
 use otuserver::http::range::{self, Selection};
-use otuserver::http::request::Request;
+use otuserver::http::request::{Request, Version};
 use otuserver::http::target::{self, Target};
 use otuserver::http::validators::{self, EntityTag, Validators};
 use otuserver::http1::framing::{Body, FramingError, Skipped, Skipper};
@@ -42,8 +42,10 @@ pub fn charset(bytes: &[u8]) {
 pub fn head(bytes: &[u8]) {
     let whole = seen(bytes, std::iter::once(bytes.len()));
     assert_eq!(seen(bytes, 0..=bytes.len()), whole, "cut at every byte");
-    let Ok(Some(Seen { length, method, target, minor, .. })) = whole else { return };
-    assert!(method.iter().all(|&byte| field::is_token_byte(byte)) && minor <= 9);
+    let Ok(Some(Seen { length, method, target, version, .. })) = whole else { return };
+    assert!(
+        method.iter().all(|&byte| field::is_token_byte(byte)) && matches!(version, Version::Http1(0..=9))
+    );
     assert!(target.iter().all(|&byte| byte > b' ' && byte != 0x7f));
     assert!(bytes[..length].ends_with(b"\r\n\r\n"));
 
@@ -423,7 +425,7 @@ struct Seen {
     length: usize,
     method: Vec<u8>,
     target: Vec<u8>,
-    minor: u8,
+    version: Version,
     values: Vec<Vec<u8>>,
 }
 
@@ -433,10 +435,10 @@ fn seen(bytes: &[u8], ends: impl Iterator<Item = usize>) -> Result<Option<Seen>,
     let mut parser = Parser::new();
     for end in ends {
         let Some(request) = parser.advance(&bytes[..end])? else { continue };
-        let (method, target, minor) = request.line();
+        let (method, target, version) = request.line();
         let values = names.iter().flat_map(|&name| request.values(name)).map(<[u8]>::to_vec).collect();
         let (method, target) = (method.to_vec(), target.to_vec());
-        return Ok(Some(Seen { length: parser.length(), method, target, minor, values }));
+        return Ok(Some(Seen { length: parser.length(), method, target, version, values }));
     }
     Ok(None)
 }

@@ -10,6 +10,7 @@
 #![allow(clippy::panic)]
 
 use otuserver::http::field::{self, Name};
+use otuserver::http::request::Version;
 use otuserver::http1::parser::{MAX_FIELDS, MAX_HEAD, MAX_METHOD, MAX_TARGET, ParseError, Parser};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -58,7 +59,8 @@ fn agree(parser: &mut Parser, bytes: &[u8]) -> bool {
     let text = String::from_utf8_lossy(bytes);
     let ours = parser.advance(bytes).map(|request| {
         request.map(|request| {
-            let (method, target, minor) = request.line();
+            let (method, target, version) = request.line();
+            let Version::Http1(minor) = version else { panic!("{version} of an HTTP/1 head") };
             let values = |name| request.values(name).map(<[u8]>::to_vec).collect::<Vec<_>>();
             let fields: Vec<_> = NAMES.iter().map(|(name, _)| values(*name)).collect();
             (method.to_vec(), target.to_vec(), minor, fields)

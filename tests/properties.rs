@@ -13,7 +13,7 @@ use otuserver::http::media_type::Types;
 use otuserver::http::multipart::Multipart;
 use otuserver::http::preconditions::{self, Outcome};
 use otuserver::http::range::{self, Selection};
-use otuserver::http::request::Request;
+use otuserver::http::request::{Request, Version};
 use otuserver::http::target::{self, Target};
 use otuserver::http::validators::{self, EntityTag, Validators};
 use otuserver::http1::framing::{Body, FramingError, Skipped, Skipper};
@@ -262,18 +262,18 @@ proptest! {
 // ---- parser
 
 /// All that can be seen of a parser's answer.
-type Answer = Result<Option<(usize, Vec<u8>, Vec<u8>, u8, Vec<Vec<u8>>)>, ParseError>;
+type Answer = Result<Option<(usize, Vec<u8>, Vec<u8>, Version, Vec<Vec<u8>>)>, ParseError>;
 
 /// The parser's answer when the bytes have come up to each of `ends` in turn.
 fn answer(bytes: &[u8], ends: impl Iterator<Item = usize>) -> Answer {
     let mut parser = Parser::new();
     for end in ends {
         let Some(request) = parser.advance(&bytes[..end])? else { continue };
-        let (method, target, minor) = request.line();
+        let (method, target, version) = request.line();
         let names = [Name::Host, Name::Connection, Name::AcceptEncoding, Name::IfNoneMatch, Name::Range];
         let values = names.iter().flat_map(|&name| request.values(name)).map(<[u8]>::to_vec).collect();
         let (method, target) = (method.to_vec(), target.to_vec());
-        return Ok(Some((parser.length(), method, target, minor, values)));
+        return Ok(Some((parser.length(), method, target, version, values)));
     }
     Ok(None)
 }

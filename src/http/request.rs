@@ -2,6 +2,8 @@
 //!
 //! It borrows the bytes that it was parsed from and copies nothing.
 
+use std::fmt::{self, Display, Formatter};
+
 use super::field::{self, Name};
 
 /// A part of a head, as offsets into the bytes that were parsed.
@@ -23,12 +25,37 @@ impl Span {
     }
 }
 
-/// A request line that was read.
+/// The version of the protocol that a request came by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    /// HTTP/1 with the minor version as it was sent, 0 to 9; any above 1 is treated as 1.
+    Http1(u8),
+    /// HTTP/2.
+    Http2,
+}
+
+impl Version {
+    /// True for HTTP/1.0, which knows neither `Host` nor expectations nor chunks.
+    pub(crate) fn is_1_0(self) -> bool {
+        self == Version::Http1(0)
+    }
+}
+
+impl Display for Version {
+    fn fmt(&self, formatter: &mut Formatter) -> fmt::Result {
+        match self {
+            Version::Http1(minor) => write!(formatter, "HTTP/1.{minor}"),
+            Version::Http2 => formatter.write_str("HTTP/2.0"),
+        }
+    }
+}
+
+/// A request line that was read, or the fields that stand for it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RequestLine {
     pub(crate) method: Span,
     pub(crate) target: Span,
-    pub(crate) minor: u8,
+    pub(crate) version: Version,
 }
 
 /// The methods that this server allows on every path, as `Allow` lists them.
@@ -71,8 +98,8 @@ pub struct Request<'a> {
     pub method: Method,
     /// The request target as it was sent (RFC 9112 section 3.2).
     pub target: &'a [u8],
-    /// The minor version as it was sent, 0 to 9; any above 1 is treated as 1.
-    pub minor: u8,
+    /// The version of the protocol.
+    pub version: Version,
     method_text: &'a [u8],
     fields: &'a [(Name, Span)],
     bytes: &'a [u8],
@@ -84,7 +111,7 @@ impl<'a> Request<'a> {
         Request {
             method: Method::of(method_text),
             target: line.target.of(bytes),
-            minor: line.minor,
+            version: line.version,
             method_text,
             fields,
             bytes,
@@ -109,13 +136,13 @@ impl<'a> Request<'a> {
     }
 
     /// The request line as it was sent, in its three parts: for the access log.
-    pub fn line(&self) -> (&'a [u8], &'a [u8], u8) {
-        (self.method_text, self.target, self.minor)
+    pub fn line(&self) -> (&'a [u8], &'a [u8], Version) {
+        (self.method_text, self.target, self.version)
     }
 
     /// True if the connection is to be kept after the reply (RFC 9112 section 9.3).
     pub fn is_persistent(&self) -> bool {
-        let mut keep = self.minor >= 1;
+        let mut keep = !self.version.is_1_0();
         for option in self.values(Name::Connection).flat_map(field::members) {
             if option.eq_ignore_ascii_case(b"close") {
                 return false;

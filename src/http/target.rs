@@ -109,7 +109,7 @@ pub fn has_valid_host(request: &Request) -> bool {
     let mut hosts = request.values(Name::Host);
     let host_is_valid = match (hosts.next(), hosts.next()) {
         (Some(host), None) => host.is_empty() || authority::is_valid(host),
-        (None, None) => request.minor == 0,
+        (None, None) => request.version.is_1_0(),
         _ => false,
     };
     host_is_valid

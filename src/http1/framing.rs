@@ -70,7 +70,7 @@ impl Body {
 
 /// The one transfer coding that is known must be `chunked`, and be the last (RFC 9112 sections 6.1 and 7).
 fn chunked(request: &Request) -> Result<Body, FramingError> {
-    if request.minor == 0 {
+    if request.version.is_1_0() {
         return Err(Malformed("Transfer-Encoding in HTTP/1.0"));
     }
     let mut codings = request.values(Name::TransferEncoding).flat_map(field::members);

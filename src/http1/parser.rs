@@ -8,7 +8,7 @@
 //! The meaning of the fields is left to `request`, the target to `target`, the body to `framing`.
 
 use crate::http::field::{self, Name};
-use crate::http::request::{Request, RequestLine, Span};
+use crate::http::request::{Request, RequestLine, Span, Version};
 use crate::http::status::Status;
 
 /// Bytes of a whole head, the empty line at its end included (single sign-on cookies are long).
@@ -188,7 +188,7 @@ fn parse_request_line(line: &[u8], start: usize) -> Result<RequestLine, ParseErr
     };
     let method = Span::new(start, start + first);
     let target = Span::new(start + first + 1, start + second);
-    Ok(RequestLine { method, target, minor })
+    Ok(RequestLine { method, target, version: Version::Http1(minor) })
 }
 
 /// Checks a request line of which the end may be missing, so that a TLS handshake or a target without end is
@@ -216,10 +216,18 @@ mod tests {
     /// The answer to a head: its length, method, target and minor version, or the error.
     type Answer = Result<Option<(usize, String, String, u8)>, ParseError>;
 
+    fn minor(version: Version) -> u8 {
+        match version {
+            Version::Http1(minor) => minor,
+            Version::Http2 => panic!("a head of HTTP/1"),
+        }
+    }
+
     fn whole(bytes: &[u8]) -> Answer {
         let mut parser = Parser::new();
         let found = parser.advance(bytes)?.map(|request| {
-            let (method, target, minor) = request.line();
+            let (method, target, version) = request.line();
+            let minor = minor(version);
             (String::from_utf8_lossy(method).into(), String::from_utf8_lossy(target).into(), minor)
         });
         Ok(found.map(|(method, target, minor)| (parser.length(), method, target, minor)))
@@ -229,7 +237,8 @@ mod tests {
         let mut parser = Parser::new();
         for end in 0..=bytes.len() {
             let found = parser.advance(&bytes[..end])?.map(|request| {
-                let (method, target, minor) = request.line();
+                let (method, target, version) = request.line();
+                let minor = minor(version);
                 (String::from_utf8_lossy(method).into(), String::from_utf8_lossy(target).into(), minor)
             });
             if let Some((method, target, minor)) = found {
@@ -383,6 +392,7 @@ mod tests {
         assert!(parser.advance(b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n").unwrap().is_some());
         parser.reset();
         let request = parser.advance(b"GET /b HTTP/1.0\r\n\r\n").unwrap().unwrap();
-        assert_eq!((request.target, request.minor, request.has(Name::Host)), (&b"/b"[..], 0, false));
+        let expected = (&b"/b"[..], Version::Http1(0), false);
+        assert_eq!((request.target, request.version, request.has(Name::Host)), expected);
     }
 }

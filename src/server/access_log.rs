@@ -55,11 +55,11 @@ impl Line {
         let _ = write!(text, "{} - - [{time}] \"", entry.client);
         match entry.request {
             Some(request) => {
-                let (method, target, minor) = request.line();
+                let (method, target, version) = request.line();
                 escape(method, &mut text);
                 text.push(' ');
                 escape(target, &mut text);
-                let _ = write!(text, " HTTP/1.{minor}");
+                let _ = write!(text, " {version}");
             }
             None => text.push('-'),
         }
@@ -87,7 +87,7 @@ impl Line {
         json::push_member("method", line.map(|(method, ..)| cut(method)), &mut text);
         json::push_member("target", line.map(|(_, target, _)| cut(target)), &mut text);
         match line {
-            Some((.., minor)) => drop(write!(text, ",\"version\":\"HTTP/1.{minor}\"")),
+            Some((.., version)) => drop(write!(text, ",\"version\":\"{version}\"")),
             None => json::push_member("version", None, &mut text),
         }
         let _ = write!(text, ",\"status\":{}", entry.response.status.code());

@@ -68,7 +68,7 @@ pub(super) fn answer(
     };
     let next = follow_body(request, body, is_last);
     let persistence = match next {
-        Next::Read | Next::Skip(_) if request.minor == 0 => Persistence::KeepAlive,
+        Next::Read | Next::Skip(_) if request.version.is_1_0() => Persistence::KeepAlive,
         Next::Read | Next::Skip(_) => Persistence::Implied,
         Next::Linger | Next::Close => Persistence::Close,
     };
@@ -104,7 +104,7 @@ fn frame(request: &Request) -> Result<Body, Status> {
 /// A client that waits for a 100 may or may not send the body after another answer: the meaning of the next bytes
 /// cannot be known (RFC 9110 section 10.1.1).
 fn waits_for_100(request: &Request) -> bool {
-    request.minor >= 1 && request.has(Name::Expect)
+    !request.version.is_1_0() && request.has(Name::Expect)
 }
 
 fn follow_body(request: &Request, body: Body, is_last: bool) -> Next {

@@ -377,7 +377,7 @@ fn parse_target<'a>(request: &Request<'a>) -> Result<Target<'a>, Stop> {
 /// HTTP/1.0 has no expectations (RFC 9110 section 10.1.1).
 fn check_expectation(request: &Request) -> Result<(), Status> {
     let mut expectations = request.values(Name::Expect);
-    if request.minor == 0 || expectations.all(|value| value.eq_ignore_ascii_case(b"100-continue")) {
+    if request.version.is_1_0() || expectations.all(|value| value.eq_ignore_ascii_case(b"100-continue")) {
         Ok(())
     } else {
         Err(Status::ExpectationFailed)
