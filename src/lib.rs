@@ -6,6 +6,7 @@
 //! | --- | --- |
 //! | [`http`] | the meaning of bytes, without a version of the protocol (RFC 9110) |
 //! | [`http1`] | HTTP/1.1 on the wire (RFC 9112) |
+//! | [`http2`] | HTTP/2 on the wire (RFC 9113, 7541) |
 //! | `codec` | the bytes of the content codings: compressing, and comparing what is decoded |
 //! | [`rules`], [`listing`] | the files `_headers` and `_redirects`; the page that shows a folder |
 //! | `site` | the representation that answers a request |
@@ -14,10 +15,10 @@
 //! | [`commands`] | what the program does other than serving |
 //! | [`config`] | every flag |
 //!
-//! Dependencies go one way: `main -> server -> site -> http`. `http1`, `rules` and `listing` use `http`, which does not
-//! know them, and `sys` is beneath `server` and `site`. `http` and `sys` never meet: the meaning of bytes does not
-//! depend on where they come from, so every test of the pure modules is a table. `tests/layers.rs` fails on a wrong
-//! arrow.
+//! Dependencies go one way: `main -> server -> site -> http`. `http1`, `http2`, `rules` and `listing` use `http`,
+//! which does not know them, and `sys` is beneath `server` and `site`. `http` and `sys` never meet: the meaning of
+//! bytes does not depend on where they come from, so every test of the pure modules is a table. `tests/layers.rs`
+//! fails on a wrong arrow.
 //!
 //! # The way of a request
 //!
@@ -50,6 +51,7 @@ pub mod commands;
 pub mod config;
 pub mod http;
 pub mod http1;
+pub mod http2;
 pub mod listing;
 pub mod rules;
 pub mod server;

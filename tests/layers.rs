@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 /// Each module of the crate, and the modules that it may name.
-const MAY_USE: [(&str, &[&str]); 13] = [
+const MAY_USE: [(&str, &[&str]); 14] = [
     ("main", &["commands", "config", "server"]),
     ("lib", &[]),
     ("commands", &["codec", "config", "http", "rules", "site"]),
@@ -16,6 +16,7 @@ const MAY_USE: [(&str, &[&str]); 13] = [
     ("listing", &["http"]),
     ("rules", &["http"]),
     ("http1", &["http"]),
+    ("http2", &["http"]),
     ("http", &[]),
     ("throttle", &[]),
     ("sys", &[]),
