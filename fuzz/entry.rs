@@ -7,10 +7,13 @@
 #[path = "listing.rs"]
 mod listing;
 
+use std::net::IpAddr;
+
 use otuserver::http::charset::Characters;
 use otuserver::http::date;
 use otuserver::http::encoding::{self, Coding};
 use otuserver::http::field::{self, Name};
+use otuserver::http::forwarded;
 use otuserver::http::multipart::Multipart;
 use otuserver::http::preconditions::{self, Outcome};
 use otuserver::http::range::{self, Selection};
@@ -200,6 +203,35 @@ pub fn date(bytes: &[u8]) {
         let text = date::format(seconds);
         assert_eq!(text.len(), "Sun, 06 Nov 1994 08:49:37 GMT".len());
         assert_eq!(date::parse(text.as_bytes()), i64::try_from(seconds).ok());
+    }
+}
+
+/// The value of Forwarded or of X-Forwarded-For, as a client may have sent it to a proxy.
+pub fn forwarded(bytes: &[u8]) {
+    if !field::is_value(bytes) {
+        return;
+    }
+    let added = IpAddr::from([192, 0, 2, 1]);
+    for (name, element) in
+        [("X-Forwarded-For", "192.0.2.1"), ("Forwarded", "for=\"192.0.2.1:80\";by=\",\\\"\"")]
+    {
+        let client = |between: &str, is_trusted: fn(IpAddr) -> bool| {
+            let (name, between, element) = (name.as_bytes(), between.as_bytes(), element.as_bytes());
+            let line = [b"GET / HTTP/1.1\r\n", name, b": ", bytes, between, element, b"\r\n\r\n"].concat();
+            let client = with_request(&line, |request| forwarded::client(request, is_trusted));
+            let lower = line.to_ascii_lowercase();
+            let lower = [b"GET / HTTP/1.1", &lower[b"GET / HTTP/1.1".len()..]].concat();
+            assert_eq!(with_request(&lower, |request| forwarded::client(request, is_trusted)), client);
+            client
+        };
+        let next_line = format!("\r\n{name}: ");
+        for between in [", ", ",", &next_line] {
+            // What the proxy adds is found, whatever stands before.
+            assert_eq!(client(between, |_| false), Some(Some(added)), "{name}");
+            // Where all are trusted, some address is.
+            assert!(client(between, |_| true).is_some_and(|client| client.is_some()), "{name}");
+        }
+        assert_eq!(client(",", |_| true), client(&next_line, |_| true), "{name}: in one line and in two");
     }
 }
 

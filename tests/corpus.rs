@@ -43,4 +43,5 @@ targets! {
     pattern,
     listing,
     charset,
+    forwarded,
 }

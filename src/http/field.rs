@@ -64,6 +64,12 @@ names! {
     IfRange = "if-range",
     /// RFC 9110 section 14.2
     Range = "range",
+    /// RFC 7239 section 4
+    Forwarded = "forwarded",
+    /// The addresses of clients, as most proxies write them; no standard defines it.
+    XForwardedFor = "x-forwarded-for",
+    /// The scheme of the client, likewise.
+    XForwardedProto = "x-forwarded-proto",
 }
 
 /// True for a byte of a token (RFC 9110 section 5.6.2).

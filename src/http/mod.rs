@@ -6,7 +6,7 @@
 //!
 //! # Supported, refused, and why
 //!
-//! The sections are those of RFC 9110 to 9112, and of RFC 3986 for URIs.
+//! The sections are those of RFC 9110 to 9112, of RFC 3986 for URIs, and of RFC 7239 for proxies.
 //!
 //! **Heads** ([`http1::parser`](crate::http1::parser))
 //! - *Versions* (9112 2.3): 1.0 and 1.1. Versions 1.2 to 1.9 are read as 1.1, another major version gets 505,
@@ -74,6 +74,10 @@
 //! - *Cache-Control* (9111 5.2.2, in `site`): `no-cache`, or the operator's value for found files. Errors and
 //!   redirects always have `no-cache`.
 //!
+//! **Proxies** ([`forwarded`])
+//! - *Forwarded* (7239 4 to 6) and *X-Forwarded-For*: from trusted proxies alone, read from the end on. Obfuscated
+//!   identifiers and `unknown` are no addresses.
+//!
 //! **Not supported**, since no file needs them: TRACE, CONNECT, Upgrade, trailers in replies, digests.
 
 pub mod accept;
@@ -84,6 +88,7 @@ pub mod date;
 pub mod encoding;
 pub mod field;
 pub mod fields;
+pub mod forwarded;
 pub mod media_type;
 pub mod multipart;
 pub mod navigation;

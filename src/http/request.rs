@@ -119,7 +119,7 @@ impl<'a> Request<'a> {
     }
 
     /// The values of all lines of a field, trimmed, in their order.
-    pub fn values(&self, name: Name) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+    pub fn values(&self, name: Name) -> impl DoubleEndedIterator<Item = &'a [u8]> + use<'a> {
         let bytes = self.bytes;
         let lines = self.fields.iter().filter(move |(found, _)| *found == name);
         lines.map(move |(_, span)| field::trim(span.of(bytes)))
