@@ -1,6 +1,8 @@
 //! Every flag, once, in groups: the doc comments are the help text. A group is handed on whole and read where it
 //! is obeyed.
 
+mod networks;
+
 use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,6 +11,7 @@ use clap::builder::Resettable;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
+pub use self::networks::Networks;
 use crate::http::encoding::{Coding, SIDECARS};
 use crate::rules::Reading;
 
@@ -36,6 +39,12 @@ pub struct Config {
     /// Encryption of connections.
     #[command(flatten)]
     pub tls: Tls,
+    /// Proxies in front of the server.
+    #[command(flatten)]
+    pub proxies: Proxies,
+    /// Clients that are served.
+    #[command(flatten)]
+    pub access: Access,
     /// Files that are served, and the ways to serve them.
     #[command(flatten)]
     pub files: Files,
@@ -71,6 +80,7 @@ impl Config {
         let mut command = without_unset_variables(Config::command(), &mut passed_over);
         let matches = command.try_get_matches_from_mut(std::env::args_os())?;
         let config = Config::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+        config.proxies.check(&mut command)?;
         Ok(Config { passed_over, ..config })
     }
 }
@@ -216,6 +226,41 @@ pub struct Tls {
     /// Redirect plain HTTP on this port of the same host to https, but for /.well-known/acme-challenge/
     #[arg(long, env = "HTTPD_HTTP_REDIRECT", value_name = "PORT")]
     pub http_redirect: Option<u16>,
+}
+
+/// Proxies in front of the server.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Proxies")]
+pub struct Proxies {
+    /// Believe proxies in these networks, or at unix sockets, whose client a request is: the last address of
+    /// X-Forwarded-For, or else of Forwarded, that is not in them; and X-Forwarded-Proto
+    #[arg(long = "trusted-proxies", env = "HTTPD_TRUSTED_PROXIES", value_name = "CIDR,...")]
+    pub trusted: Option<Networks>,
+
+    /// Take connections from these proxies alone, and only with a header of the PROXY protocol in front, version 1 or 2
+    #[arg(long = "proxy-protocol", env = "HTTPD_PROXY_PROTOCOL")]
+    #[arg(value_parser = clap::builder::FalseyValueParser::new())]
+    pub need_header: bool,
+}
+
+impl Proxies {
+    /// Checks that there are proxies to take a header from.
+    fn check(&self, command: &mut clap::Command) -> Result<(), clap::Error> {
+        if self.need_header && self.trusted.is_none() {
+            let message = "--proxy-protocol needs --trusted-proxies: anybody could send the header otherwise";
+            return Err(command.error(clap::error::ErrorKind::MissingRequiredArgument, message));
+        }
+        Ok(())
+    }
+}
+
+/// Clients that are served.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Access")]
+pub struct Access {
+    /// Serve clients in these networks, or at unix sockets, and answer 403 to all others, for whatever they ask
+    #[arg(long, env = "HTTPD_ALLOW", value_name = "CIDR,...")]
+    pub allow: Option<Networks>,
 }
 
 /// Files that are served, and the ways to serve them.

@@ -12,6 +12,8 @@ use crate::config::{AdminAddress, Config};
 const TIME: Duration = Duration::from_secs(5);
 /// Bytes of an answer that are enough to know its status: `HTTP/1.1 200`.
 const ENOUGH: usize = 12;
+/// The header of the PROXY protocol of somebody who speaks for itself.
+const PROXY_HEADER: &str = "PROXY UNKNOWN\r\n";
 
 /// Asks at the admin address, or else for the health path, or else for `/`. Any answer below 500 is well.
 ///
@@ -28,13 +30,16 @@ pub fn run(config: &Config) -> io::Result<bool> {
     let status = match &config.watching.admin {
         Some(AdminAddress::Unix(socket)) => {
             let stream = UnixStream::connect(socket)?;
-            ask(stream, path, deadline, |stream, left| {
+            ask(stream, "", path, deadline, |stream, left| {
                 stream.set_read_timeout(Some(left))?;
                 stream.set_write_timeout(Some(left))
             })
         }
-        Some(AdminAddress::Tcp { host, port }) => ask_tcp(host, *port, path, deadline),
-        None => ask_tcp(&listen.host, listen.port, path, deadline),
+        Some(AdminAddress::Tcp { host, port }) => ask_tcp(host, *port, "", path, deadline),
+        None => {
+            let header = if config.proxies.need_header { PROXY_HEADER } else { "" };
+            ask_tcp(&listen.host, listen.port, header, path, deadline)
+        }
     }?;
     match status {
         0..500 => Ok(true),
@@ -42,7 +47,7 @@ pub fn run(config: &Config) -> io::Result<bool> {
     }
 }
 
-fn ask_tcp(host: &str, port: u16, path: &str, deadline: Instant) -> io::Result<u16> {
+fn ask_tcp(host: &str, port: u16, header: &str, path: &str, deadline: Instant) -> io::Result<u16> {
     let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     let mut result = Err(io::ErrorKind::AddrNotAvailable.into());
     // To connect to an unspecified address is to connect to this machine.
@@ -52,22 +57,23 @@ fn ask_tcp(host: &str, port: u16, path: &str, deadline: Instant) -> io::Result<u
             break;
         }
     }
-    ask(result?, path, deadline, |stream, left| {
+    ask(result?, header, path, deadline, |stream, left| {
         stream.set_read_timeout(Some(left))?;
         stream.set_write_timeout(Some(left))
     })
 }
 
-/// The status of the answer to a request; `limit` bounds each wait.
+/// The status of the answer to a request after a PROXY header, which may be empty; `limit` bounds each wait.
 fn ask<S: Read + Write>(
     mut stream: S,
+    header: &str,
     path: &str,
     deadline: Instant,
     limit: impl Fn(&S, Duration) -> io::Result<()>,
 ) -> io::Result<u16> {
     limit(&stream, left(deadline)?)?;
     stream.write_all(
-        format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").as_bytes(),
+        format!("{header}GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").as_bytes(),
     )?;
     let mut answer = Vec::new();
     let mut buffer = [0; 512];

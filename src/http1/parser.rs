@@ -113,6 +113,11 @@ impl Parser {
         self.request_line.map(|line| Request::new(line, &self.fields, bytes))
     }
 
+    /// Whether the head is complete: nothing more is read then.
+    pub fn is_complete(&self) -> bool {
+        self.is_complete
+    }
+
     /// Bytes of the head that was completed.
     pub fn length(&self) -> usize {
         self.line

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use crate::config::Networks;
+
 /// A client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Client {
@@ -18,6 +20,14 @@ impl Client {
         match self {
             Client::Address(address) => Some(address),
             Client::Unix => None,
+        }
+    }
+
+    /// Whether it belongs to one of the networks.
+    pub(super) fn is_in(self, networks: &Networks) -> bool {
+        match self {
+            Client::Address(address) => networks.contains(address),
+            Client::Unix => networks.has_unix(),
         }
     }
 }
@@ -53,5 +63,22 @@ mod tests {
         }
         assert_eq!((Client::Unix.to_string().as_str(), Client::Unix.address()), ("unix", None));
         assert_eq!(size_of::<Client>(), size_of::<IpAddr>());
+    }
+
+    #[test]
+    fn networks() {
+        let client = |address: &str| Client::from(address.parse::<IpAddr>().unwrap());
+        let networks = "10.0.0.0/8,::1".parse().unwrap();
+        for (address, expected) in [
+            ("10.0.0.1", true),
+            ("::ffff:10.0.0.1", true),
+            ("::1", true),
+            ("::2", false),
+            ("192.0.2.1", false),
+        ] {
+            assert_eq!(client(address).is_in(&networks), expected, "{address}");
+        }
+        assert!(!Client::Unix.is_in(&networks));
+        assert!(Client::Unix.is_in(&"10.0.0.0/8,unix".parse().unwrap()));
     }
 }

@@ -15,14 +15,16 @@ pub(super) enum CloseReason {
     Stopped,
     /// It was idle, and another one came.
     MadeRoom,
+    /// A PROXY header was to come first, and none has, or not from a trusted proxy.
+    NoProxyHeader,
     /// Sending or receiving failed.
     Broken(io::ErrorKind),
 }
 
 impl CloseReason {
     /// The words for each reason, in the order of [`CloseReason::index`].
-    pub(super) const WORDS: [&str; 6] =
-        ["done", "closed by the client", "timed out", "stopped", "made room", "broken"];
+    pub(super) const WORDS: [&str; 7] =
+        ["done", "closed by the client", "timed out", "stopped", "made room", "no proxy header", "broken"];
 
     /// The reason as the log says it.
     pub(super) fn word(self) -> &'static str {
@@ -37,7 +39,8 @@ impl CloseReason {
             CloseReason::TimedOut => 2,
             CloseReason::Stopped => 3,
             CloseReason::MadeRoom => 4,
-            CloseReason::Broken(_) => 5,
+            CloseReason::NoProxyHeader => 5,
+            CloseReason::Broken(_) => 6,
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! | state | waits for | until | leaves to |
 //! | --- | --- | --- | --- |
+//! | `ReadingProxyHeader` | readable | the head timeout, from its start | `Handshaking`, `Idle`, `Closed` |
 //! | `Handshaking` | what the session wants | the head timeout, from its start | `Idle`, `Lingering`, `Closed` |
 //! | `Idle` | readable | the idle timeout | any other |
 //! | `ReadingHead` | readable | the head timeout, from the first byte | any other |
@@ -17,6 +18,7 @@
 
 mod answering;
 mod closing;
+mod proxied;
 mod sending;
 #[cfg(test)]
 mod tests;
@@ -29,15 +31,16 @@ use std::time::Instant;
 use self::closing::Lingering;
 use self::sending::Sending;
 use super::before_site::Health;
-use super::client::Client;
 use super::close_reason::CloseReason;
 use super::counters::Activity;
 use super::input::Input;
+use super::limits::ConnectionLimits;
 use super::output::Output;
 use super::record::Recorder;
+use super::remote::Remote;
 use super::transport::Transport;
 use super::workers::Incoming;
-use crate::config::Timeouts;
+use crate::config::{Networks, Proxies, Timeouts};
 use crate::http::fields::Fields;
 use crate::http::status::Status;
 use crate::http1::framing::Skipper;
@@ -68,18 +71,32 @@ pub(super) struct Turn<'a> {
     pub(super) recorder: &'a mut Recorder,
     /// Jobs that the connection waits for from now on.
     pub(super) jobs: &'a mut Vec<Arc<Job>>,
-    /// The path for balancers, and whether they are to send requests.
-    pub(super) health: Option<Health<'a>>,
-    /// The port to which redirected requests go.
-    pub(super) https_port: u16,
+    /// What is looked at before the site is asked.
+    pub(super) gate: Gate<'a>,
     /// Whether every response is the last one of its connection.
     pub(super) is_stopping: bool,
     /// Whether there is room to linger for a connection that was not admitted.
     pub(super) may_linger: bool,
 }
 
+/// The settings of its worker that decide whether a request comes as far as the site.
+#[derive(Clone, Copy)]
+pub(super) struct Gate<'a> {
+    /// The proxies that are believed.
+    pub(super) proxies: &'a Proxies,
+    /// The networks whose clients are served, unless all are.
+    pub(super) allowed: Option<&'a Networks>,
+    /// The limits on connections.
+    pub(super) limits: &'a ConnectionLimits,
+    /// The path for balancers, and whether they are to send requests.
+    pub(super) health: Option<Health<'a>>,
+    /// The port to which redirected requests go.
+    pub(super) https_port: u16,
+}
+
 #[derive(Debug)]
 enum State {
+    ReadingProxyHeader(Box<ReadingProxyHeader>),
     Handshaking { since: Instant },
     Idle { since: Instant },
     ReadingHead(Box<ReadingHead>),
@@ -89,6 +106,13 @@ enum State {
     SkippingBody { skipper: Skipper, since: Instant },
     Lingering(Box<Lingering>),
     Closed(CloseReason),
+}
+
+#[derive(Debug)]
+struct ReadingProxyHeader {
+    /// The bytes of it that have come.
+    held: Vec<u8>,
+    since: Instant,
 }
 
 #[derive(Debug)]
@@ -141,25 +165,31 @@ pub(super) enum Event {
 #[derive(Debug)]
 pub(super) struct Connection {
     transport: Transport,
-    client: Client,
-    /// Whether it is within the limits; if not, it is told so and closed.
-    is_admitted: bool,
-    /// True if its requests are redirected to the port that speaks TLS.
-    is_redirected: bool,
+    remote: Remote,
     /// Bytes that the socket has accepted.
     sent: u64,
     state: State,
 }
 
+impl State {
+    /// The state of a connection whose first bytes are of a session, if there is one, or of a request.
+    fn first(transport: &Transport, now: Instant) -> State {
+        match transport.is_handshaking() {
+            true => State::Handshaking { since: now },
+            false => State::Idle { since: now },
+        }
+    }
+}
+
 impl Connection {
     /// A connection that has said nothing yet. One that was not admitted is told so when it first acts.
     pub(super) fn from_incoming(incoming: Incoming, now: Instant) -> Connection {
-        let Incoming { transport, client, is_admitted, is_redirected, sent, asked: _ } = incoming;
-        let state = match transport.is_handshaking() {
-            true => State::Handshaking { since: now },
-            false => State::Idle { since: now },
+        let Incoming { transport, remote, lacks_proxy_header, sent, asked: _ } = incoming;
+        let state = match lacks_proxy_header {
+            true => State::ReadingProxyHeader(Box::new(ReadingProxyHeader { held: Vec::new(), since: now })),
+            false => State::first(&transport, now),
         };
-        Connection { transport, client, is_admitted, is_redirected, sent, state }
+        Connection { transport, remote, sent, state }
     }
 
     /// The transport.
@@ -169,41 +199,41 @@ impl Connection {
 
     /// Appends what has arrived to the arena, in the reading half of a turn: see [`Transport::receive`].
     pub(super) fn receive(&mut self, arena: &mut Vec<u8>) -> io::Result<usize> {
-        if !self.is_admitted && self.transport.is_handshaking() {
+        if !self.remote.is_served() && self.transport.is_handshaking() {
             return Err(io::ErrorKind::WouldBlock.into()); // it is turned away unheard
         }
         self.transport.receive(arena)
     }
 
-    /// The client.
-    pub(super) fn client(&self) -> Client {
-        self.client
-    }
-
-    /// Whether it is within the limits.
-    pub(super) fn is_admitted(&self) -> bool {
-        self.is_admitted
+    /// The other end.
+    pub(super) fn remote(&self) -> &Remote {
+        &self.remote
     }
 
     /// Gives it to another worker.
     pub(super) fn into_incoming(self) -> Incoming {
-        let Connection { transport, client, is_admitted, is_redirected, sent, state: _ } = self;
-        Incoming { transport, client, is_admitted, is_redirected, sent, asked: 0 }
+        let lacks_proxy_header = self.lacks_proxy_header();
+        let Connection { transport, remote, sent, state: _ } = self;
+        Incoming { transport, remote, lacks_proxy_header, sent, asked: 0 }
     }
 
     /// True while nothing of a request has come: another worker can take it as well as this one.
     pub(super) fn is_fresh(&self) -> bool {
-        matches!(self.state, State::Idle { .. } | State::Handshaking { .. })
+        match &self.state {
+            State::ReadingProxyHeader(reading) => reading.held.is_empty(),
+            State::Handshaking { .. } | State::Idle { .. } => true,
+            _ => false,
+        }
     }
 
     /// True if it ends, or ended, without the handshake that it began.
     pub(super) fn lacks_handshake(&self) -> bool {
-        self.is_admitted && self.transport.is_tls() && self.transport.version().is_none()
+        self.remote.is_served() && self.transport.is_tls() && self.transport.version().is_none()
     }
 
     /// True while the next bytes of the client belong to a handshake.
     pub(super) fn is_handshaking(&self) -> bool {
-        self.is_admitted && self.transport.is_handshaking()
+        self.remote.is_served() && self.transport.is_handshaking()
     }
 
     /// Whether it waits for a request of which nothing has come.
@@ -223,7 +253,8 @@ impl Connection {
     pub(super) fn activity(&self) -> Option<Activity> {
         Some(match &self.state {
             State::Idle { .. } => Activity::Idle,
-            State::Handshaking { .. }
+            State::ReadingProxyHeader(_)
+            | State::Handshaking { .. }
             | State::ReadingHead(_)
             | State::ReadingChunks(_)
             | State::SkippingBody { .. } => Activity::Reading,
@@ -257,6 +288,7 @@ impl Connection {
     /// The time at which [`Connection::check_time`] has something to do at the earliest; `None` once it is closed.
     pub(super) fn next_look(&self, timeouts: &Timeouts) -> Option<Instant> {
         Some(match &self.state {
+            State::ReadingProxyHeader(reading) => reading.since + timeouts.head,
             State::Handshaking { since } => *since + timeouts.head,
             State::Idle { since } => *since + timeouts.idle,
             State::ReadingHead(reading) => reading.since + timeouts.head,
@@ -276,7 +308,9 @@ impl Connection {
             return;
         }
         match &mut self.state {
-            State::Handshaking { .. } => self.abort(CloseReason::TimedOut, turn),
+            State::ReadingProxyHeader(_) | State::Handshaking { .. } => {
+                self.abort(CloseReason::TimedOut, turn);
+            }
             State::ReadingHead(_) => self.give_up(Status::RequestTimeout, turn),
             State::ReadingChunks(_) => self.answer_without_body(turn),
             State::Fetching(_) => self.give_up(Status::ServiceUnavailable, turn),
@@ -326,10 +360,17 @@ impl Connection {
         let mut input = Input::new(self.take_held(turn), arrived);
         loop {
             let goes_on = match &mut self.state {
+                // The header is read before anything is answered.
+                State::ReadingProxyHeader(_) if self.remote.is_served() => false,
+                State::ReadingProxyHeader(_) if self.transport.is_tls() => {
+                    self.finish(CloseReason::Done, turn.now.instant);
+                    false
+                }
+                State::ReadingProxyHeader(_) => self.turn_away(&mut input, turn),
                 State::Handshaking { .. } => self.advance_handshake(&mut input, turn),
                 // A session may have read something that is no part of a request.
-                State::Idle { .. } if self.is_admitted && input.is_empty() => false,
-                State::Idle { .. } if !self.is_admitted => self.turn_away(&mut input, turn),
+                State::Idle { .. } if self.remote.is_served() && input.is_empty() => false,
+                State::Idle { .. } if !self.remote.is_served() => self.turn_away(&mut input, turn),
                 State::Idle { .. } | State::ReadingHead(_) | State::Fetching(_) => {
                     let is_last = turn.is_stopping || self.is_last();
                     match self.answer_requests(&mut input, turn, is_last) {
@@ -354,7 +395,7 @@ impl Connection {
         if !self.transport.is_tls() {
             return self.refuse_plain_text(input, turn);
         }
-        if !self.is_admitted {
+        if !self.remote.is_served() {
             self.finish(CloseReason::Done, turn.now.instant);
             return false;
         }

@@ -31,21 +31,38 @@ impl ConnectionLimits {
         ConnectionLimits { limit, client_limit, count: AtomicUsize::new(0), clients: Mutex::default() }
     }
 
-    /// Lets a connection in, which is to [`release`](ConnectionLimits::release). Clients without an address are not
-    /// counted one by one: a proxy may stand for any number of people.
+    /// Lets a connection in, which is to [`release`](ConnectionLimits::release). Where its client is not known yet, that
+    /// is let in later.
     ///
     /// # Errors
     /// Why it may not come in.
-    pub(super) fn acquire(&self, client: Client) -> Result<(), Refusal> {
+    pub(super) fn acquire(&self, client: Option<Client>) -> Result<(), Refusal> {
         if self.count.fetch_add(1, Ordering::Relaxed) >= self.limit {
             self.count.fetch_sub(1, Ordering::Relaxed);
             return Err(Refusal::TotalLimit);
         }
+        let result = client.map_or(Ok(()), |client| self.acquire_client(client));
+        if result.is_err() {
+            self.count.fetch_sub(1, Ordering::Relaxed);
+        }
+        result
+    }
+
+    /// Whether connections are counted by client.
+    pub(super) fn count_clients(&self) -> bool {
+        self.client_limit.is_some()
+    }
+
+    /// Lets the client of a connection in. Clients without an address are not counted one by one: a proxy may stand for
+    /// any number of people.
+    ///
+    /// # Errors
+    /// It has as many connections as one client may have.
+    pub(super) fn acquire_client(&self, client: Client) -> Result<(), Refusal> {
         if let Some((limit, address)) = self.client_limit.zip(client.address()) {
             let mut clients = self.clients();
             let count = clients.entry(network(address)).or_default();
             if *count >= limit {
-                self.count.fetch_sub(1, Ordering::Relaxed);
                 return Err(Refusal::PerClientLimit);
             }
             *count += 1;
@@ -53,10 +70,10 @@ impl ConnectionLimits {
         Ok(())
     }
 
-    /// A connection that was let in has ended.
-    pub(super) fn release(&self, client: Client) {
+    /// A connection that was let in has ended, and so has its client, if that was let in.
+    pub(super) fn release(&self, client: Option<Client>) {
         self.count.fetch_sub(1, Ordering::Relaxed);
-        if let Some((_, address)) = self.client_limit.zip(client.address()) {
+        if let Some((_, address)) = self.client_limit.zip(client.and_then(Client::address)) {
             let mut clients = self.clients();
             let network = network(address);
             match clients.get_mut(&network) {
@@ -93,11 +110,11 @@ mod tests {
         let limits = ConnectionLimits::new(2, None);
         let client = client("192.0.2.1");
         for _ in 0..3 {
-            assert_eq!(limits.acquire(client), Ok(()));
-            assert_eq!(limits.acquire(client), Ok(()));
-            assert_eq!(limits.acquire(client), Err(Refusal::TotalLimit));
-            limits.release(client);
-            limits.release(client);
+            assert_eq!(limits.acquire(Some(client)), Ok(()));
+            assert_eq!(limits.acquire(Some(client)), Ok(()));
+            assert_eq!(limits.acquire(Some(client)), Err(Refusal::TotalLimit));
+            limits.release(Some(client));
+            limits.release(Some(client));
         }
     }
 
@@ -109,13 +126,30 @@ mod tests {
             ("2001:db8::1", "2001:db8::ffff:0:0:2", "2001:db8:0:1::1"),
         ] {
             let [own, neighbour, stranger] = [own, neighbour, stranger].map(client);
-            assert_eq!(limits.acquire(own), Ok(()));
-            assert_eq!(limits.acquire(neighbour), Err(Refusal::PerClientLimit));
-            assert_eq!(limits.acquire(stranger), Ok(()));
-            limits.release(own);
-            assert_eq!(limits.acquire(neighbour), Ok(()));
-            limits.release(neighbour);
-            limits.release(stranger);
+            assert_eq!(limits.acquire(Some(own)), Ok(()));
+            assert_eq!(limits.acquire(Some(neighbour)), Err(Refusal::PerClientLimit));
+            assert_eq!(limits.acquire(Some(stranger)), Ok(()));
+            limits.release(Some(own));
+            assert_eq!(limits.acquire(Some(neighbour)), Ok(()));
+            limits.release(Some(neighbour));
+            limits.release(Some(stranger));
+        }
+        assert_eq!(limits.count.load(Ordering::Relaxed), 0);
+        assert!(limits.clients().is_empty(), "nobody is remembered who has left");
+    }
+
+    #[test]
+    fn a_client_that_is_known_later() {
+        let limits = ConnectionLimits::new(3, Some(1));
+        let [own, stranger] = ["192.0.2.1", "192.0.2.2"].map(client);
+        for _ in 0..2 {
+            assert_eq!([limits.acquire(None), limits.acquire(None)], [Ok(()), Ok(())]);
+            assert_eq!(limits.acquire_client(own), Ok(()));
+            assert_eq!(limits.acquire_client(own), Err(Refusal::PerClientLimit));
+            assert_eq!(limits.acquire(Some(own)), Err(Refusal::PerClientLimit));
+            assert_eq!(limits.acquire(Some(stranger)), Ok(()));
+            assert_eq!(limits.acquire(None), Err(Refusal::TotalLimit));
+            [Some(own), None, Some(stranger)].into_iter().for_each(|client| limits.release(client));
         }
         assert_eq!(limits.count.load(Ordering::Relaxed), 0);
         assert!(limits.clients().is_empty(), "nobody is remembered who has left");
@@ -124,10 +158,10 @@ mod tests {
     #[test]
     fn clients_without_an_address_are_not_told_apart() {
         let limits = ConnectionLimits::new(2, Some(1));
-        assert_eq!(limits.acquire(Client::Unix), Ok(()));
-        assert_eq!(limits.acquire(Client::Unix), Ok(()));
-        assert_eq!(limits.acquire(Client::Unix), Err(Refusal::TotalLimit));
-        limits.release(Client::Unix);
-        assert_eq!(limits.acquire(client("192.0.2.1")), Ok(()));
+        assert_eq!(limits.acquire(Some(Client::Unix)), Ok(()));
+        assert_eq!(limits.acquire(Some(Client::Unix)), Ok(()));
+        assert_eq!(limits.acquire(Some(Client::Unix)), Err(Refusal::TotalLimit));
+        limits.release(Some(Client::Unix));
+        assert_eq!(limits.acquire(Some(client("192.0.2.1"))), Ok(()));
     }
 }

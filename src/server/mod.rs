@@ -26,7 +26,9 @@ mod main_thread;
 mod output;
 mod privileges;
 mod progress;
+mod proxy_header;
 mod record;
+mod remote;
 mod supervisor;
 mod timers;
 mod tls;
@@ -265,6 +267,8 @@ fn start_workers(
             access_log: log::log_enabled!(target: "access", log::Level::Info).then_some(config.log.format),
             timeouts: config.timeouts,
             health: config.watching.health.clone(),
+            proxies: config.proxies.clone(),
+            allowed: config.access.allow.clone(),
             keeps_listening: config.listen.reuse_port,
         })?;
     }

@@ -7,6 +7,7 @@ use std::time::Instant;
 use super::access_log::{AccessLog, Entry, Line};
 use super::close_reason::CloseReason;
 use super::counters::Counted;
+use super::limits::Refusal;
 use super::output::Output;
 use super::tls::Version;
 use super::workers::Workers;
@@ -54,6 +55,11 @@ impl Recorder {
     /// Counts a handshake that is done, with its version, or that failed.
     pub(super) fn count_handshake(&self, version: Option<Version>) {
         self.workers.peer(self.index).counters().add_handshake(version);
+    }
+
+    /// Counts a connection that is turned away once its client is known.
+    pub(super) fn count_refused(&self, refusal: Refusal) {
+        self.workers.peer(self.index).counters().add_refused(refusal);
     }
 
     /// Ends the records of the responses that are sent.

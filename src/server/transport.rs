@@ -81,6 +81,23 @@ impl Transport {
         }
     }
 
+    /// Appends what has arrived in front of a session to `buffer`, up to `limit` bytes, and leaves it to be received. 0 is
+    /// the end of the input.
+    ///
+    /// # Errors
+    /// `WouldBlock` where nothing has arrived; the socket's.
+    pub(super) fn peek(&self, buffer: &mut Vec<u8>, limit: usize) -> io::Result<usize> {
+        self.socket.peek(buffer, limit)
+    }
+
+    /// Takes bytes away in front of a session, which were peeked at, and appends them to `buffer`.
+    ///
+    /// # Errors
+    /// The socket's.
+    pub(super) fn take(&self, buffer: &mut Vec<u8>, count: usize) -> io::Result<usize> {
+        self.socket.receive(buffer, count)
+    }
+
     /// Whether something has arrived that was not received yet, the end of the input included.
     pub(super) fn has_input(&self) -> bool {
         self.session.as_ref().is_some_and(|session| session.held() > 0) || self.socket.has_input()

@@ -7,6 +7,7 @@
 //! response never leaves its worker, nor touches its epoll. One that stays is given to the worker that has the fewest.
 
 mod admission;
+mod proxied;
 
 use std::io;
 use std::os::fd::AsFd;
@@ -20,17 +21,18 @@ use super::access_log::AccessLog;
 use super::before_site::Health;
 use super::blocking::Blocking;
 use super::close_reason::CloseReason;
-use super::connection::{Connection, Event, Turn};
+use super::connection::{Connection, Event, Gate, Turn};
 use super::counters::{Activity, Counters};
 use super::limits::ConnectionLimits;
 use super::log_writer::LogWriter;
 use super::output::{Output, SENDING_TIME};
 use super::record::Recorder;
+use super::remote::Place;
 use super::timers::Timers;
 use super::tls::Tls;
 use super::transport::RECEIVED;
 use super::workers::{Finished, Incoming, Peer, Workers};
-use crate::config::{Files, LogFormat, Timeouts};
+use crate::config::{Files, LogFormat, Networks, Proxies, Timeouts};
 use crate::http::fields::Fields;
 use crate::http1::parser::Parser;
 use crate::site::now::Now;
@@ -95,6 +97,10 @@ pub(super) struct Setup {
     pub(super) timeouts: Timeouts,
     /// The path for balancers.
     pub(super) health: Option<String>,
+    /// Proxies that are believed.
+    pub(super) proxies: Proxies,
+    /// The networks whose clients are served, unless all are.
+    pub(super) allowed: Option<Networks>,
     /// Whether connections are still accepted for [`DRAIN_TIME`] after a stop signal: another server shares the port.
     pub(super) keeps_listening: bool,
 }
@@ -314,6 +320,11 @@ impl Worker {
             }
             Event::Ready
         } else {
+            if self.slots[token].connection.lacks_proxy_header()
+                && let Some(event) = self.read_proxy_header(token)
+            {
+                return self.events.push((token, event));
+            }
             match self.slots[token].connection.receive(&mut self.arena) {
                 Ok(0) => Event::End,
                 Ok(count) => Event::Received(start..start + count),
@@ -361,8 +372,17 @@ impl Worker {
             sends_until: self.now.instant + SENDING_TIME,
             recorder: &mut self.recorder,
             jobs: &mut self.jobs,
-            health: self.setup.health.as_deref().map(|path| Health { path, is_ready: workers.is_ready() }),
-            https_port: self.setup.https_port,
+            gate: Gate {
+                proxies: &self.setup.proxies,
+                allowed: self.setup.allowed.as_ref(),
+                limits: &self.setup.limits,
+                health: self
+                    .setup
+                    .health
+                    .as_deref()
+                    .map(|path| Health { path, is_ready: workers.is_ready() }),
+                https_port: self.setup.https_port,
+            },
             is_stopping,
             may_linger,
         };
@@ -431,15 +451,16 @@ impl Worker {
 
     fn remove(&mut self, token: usize, reason: CloseReason) {
         let Slot { connection, counted, .. } = self.slots.remove(token);
-        if connection.is_admitted() {
-            self.setup.limits.release(connection.client());
-        } else {
+        let remote = connection.remote();
+        if remote.place == Place::None {
             self.refused -= 1;
+        } else {
+            self.setup.limits.release(remote.counted());
         }
         self.jobs.clear();
         self.counters().move_connection(counted, None);
         self.counters().add_closed(reason);
-        if connection.lacks_handshake() {
+        if connection.lacks_handshake() && reason != CloseReason::NoProxyHeader {
             self.counters().add_handshake(None);
         }
         self.count_connections();

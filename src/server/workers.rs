@@ -6,8 +6,8 @@ use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
 
-use super::client::Client;
 use super::counters::{Counters, Sums};
+use super::remote::Remote;
 use super::transport::Transport;
 use crate::site::pending::{Job, Outcome};
 use crate::sys::waker::Waker;
@@ -18,11 +18,10 @@ const IMBALANCE: usize = 1;
 /// A connection on its way to a worker.
 pub(super) struct Incoming {
     pub(super) transport: Transport,
-    pub(super) client: Client,
-    /// Whether it is counted within the limits.
-    pub(super) is_admitted: bool,
-    /// True if its requests are redirected to the port that speaks TLS.
-    pub(super) is_redirected: bool,
+    /// The other end.
+    pub(super) remote: Remote,
+    /// True if a PROXY header is to come first.
+    pub(super) lacks_proxy_header: bool,
     /// Bytes that its socket has accepted.
     pub(super) sent: u64,
     /// Workers that had no room for it.
@@ -207,13 +206,13 @@ fn lock<T>(queue: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::remote::Place;
     use crate::sys::socket::Socket;
 
     fn incoming() -> Incoming {
         let (socket, _) = Socket::pair().unwrap();
-        let client = Client::Address([127, 0, 0, 1].into());
-        let transport = Transport::plain(socket);
-        Incoming { transport, client, is_admitted: true, is_redirected: false, sent: 0, asked: 0 }
+        let remote = Remote::local(Place::Named);
+        Incoming { transport: Transport::plain(socket), remote, lacks_proxy_header: false, sent: 0, asked: 0 }
     }
 
     #[test]

@@ -182,12 +182,22 @@ impl Socket {
     /// # Errors
     /// `WouldBlock` when nothing has arrived; the connection's.
     pub(crate) fn receive(&self, buffer: &mut Vec<u8>, limit: usize) -> io::Result<usize> {
+        self.receive_with(0, buffer, limit)
+    }
+
+    /// The same, and leaves the bytes to be received once more.
+    pub(crate) fn peek(&self, buffer: &mut Vec<u8>, limit: usize) -> io::Result<usize> {
+        self.receive_with(libc::MSG_PEEK, buffer, limit)
+    }
+
+    fn receive_with(&self, flags: libc::c_int, buffer: &mut Vec<u8>, limit: usize) -> io::Result<usize> {
         let spare = buffer.spare_capacity_mut();
         let room = spare.len().min(limit);
         let (socket, pointer) = (self.0.as_raw_fd(), spare.as_mut_ptr());
         // SAFETY: the spare capacity has at least `room` bytes, and the kernel writes no more than that.
-        let received =
-            unsafe { libc::syscall(libc::SYS_recvfrom, socket, pointer, room, 0, NO_ADDRESS, NO_ADDRESS) };
+        let received = unsafe {
+            libc::syscall(libc::SYS_recvfrom, socket, pointer, room, flags, NO_ADDRESS, NO_ADDRESS)
+        };
         let received = check_size(received as libc::ssize_t)?;
         // SAFETY: the kernel has filled in `received` bytes after the ones that were there.
         unsafe { buffer.set_len(buffer.len() + received) };

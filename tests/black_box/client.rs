@@ -146,6 +146,14 @@ impl Client {
         bytes.chunks(size).try_for_each(|piece| self.stream.write_all(piece))
     }
 
+    /// Sends bytes in front of a session, if there is one: every `size` bytes in a segment of their own.
+    pub(crate) fn send_in_front(&mut self, bytes: &[u8], size: usize) {
+        let mut socket = self.stream.socket();
+        for piece in bytes.chunks(size) {
+            socket.write_all(piece).unwrap_or_else(|error| panic!("{}: send: {error}", self.name));
+        }
+    }
+
     /// Half-closes: the server sees the end of what this client has to say, and can still answer.
     pub(crate) fn finish_sending(&mut self) {
         if let Stream::Tls(stream) = &mut self.stream {

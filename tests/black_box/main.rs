@@ -33,6 +33,11 @@ mod systemd;
 mod upgrade;
 mod workers;
 
+// Proxies in front, and clients that are served.
+mod allow;
+mod proxies;
+mod proxy_protocol;
+
 // Encryption.
 mod http_redirect;
 mod tls;

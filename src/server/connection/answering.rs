@@ -4,15 +4,17 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Connection, Fetching, ReadingChunks, ReadingHead, State, Turn};
+use super::{Connection, Fetching, Gate, ReadingChunks, ReadingHead, State, Turn};
 use crate::http::request::Request;
 use crate::http::status::Status;
 use crate::http1::framing::{Body, FramingError, Skipped, Skipper};
 use crate::http1::render::{self, Persistence};
 use crate::server::access_log::Entry;
-use crate::server::before_site::{BeforeSite, Health};
+use crate::server::before_site::BeforeSite;
+use crate::server::client::Client;
 use crate::server::exchange::{self, Exchange, Next};
 use crate::server::input::Input;
+use crate::server::limits::Refusal;
 use crate::server::record::{Record, Recorder};
 use crate::site::Site;
 use crate::site::now::Now;
@@ -73,11 +75,16 @@ impl Connection {
             Ok(None) => return Step::Incomplete,
             Err(error) => return self.refuse_last(error.status(), input, turn),
         };
+        let client = self.remote.client_of(&request, turn.gate.proxies);
+        if !self.count_named_client(client, turn.gate.limits) {
+            turn.recorder.count_refused(Refusal::PerClientLimit);
+            return Step::Answered(self.push_turned_away(input, turn));
+        }
         // A request that is the last one anyway does not need its body read.
         if !is_last && let Some(skipper) = exchange::chunks_to_read(&request) {
             return self.answer_chunked(skipper, input, turn, is_first);
         }
-        let before_site = self.before_site(turn.health, turn.https_port);
+        let before_site = self.before_site(&request, client, turn.gate);
         let attempt = self.attempt(&request, is_last, turn.site, &turn.now, turn.recorder, before_site);
         self.conclude(attempt, input, turn, is_first, is_last)
     }
@@ -107,14 +114,21 @@ impl Connection {
             }
         };
         let Ok(Some(request)) = turn.parser.advance(input.rest()) else { return Step::Incomplete };
-        let before_site = self.before_site(turn.health, turn.https_port);
+        let client = self.remote.client_of(&request, turn.gate.proxies);
+        let before_site = self.before_site(&request, client, turn.gate);
         let attempt = self.attempt(&request, is_last, turn.site, &turn.now, turn.recorder, before_site);
         self.conclude(attempt, input, turn, is_first, is_last)
     }
 
-    /// What is answered on this connection before the site is asked.
-    fn before_site<'a>(&self, health: Option<Health<'a>>, https_port: u16) -> BeforeSite<'a> {
-        BeforeSite { health, https_port: self.is_redirected.then_some(https_port) }
+    /// What is answered to a request before the site is asked.
+    fn before_site<'a>(&self, request: &Request, client: Client, gate: Gate<'a>) -> BeforeSite<'a> {
+        let is_redirected = self.remote.is_redirected && !self.remote.is_https(request);
+        BeforeSite {
+            client,
+            allowed: gate.allowed,
+            health: gate.health,
+            https_port: is_redirected.then_some(gate.https_port),
+        }
     }
 
     /// Asks for the response to a request, and begins its record; a balancer's request has none.
@@ -130,9 +144,8 @@ impl Connection {
         let (pending, since) = self.take_pending(now.instant);
         match exchange::answer(request, site, now, &pending, before_site, is_last) {
             Ok(exchange) => {
-                let entry = self.entry(Some(request), &exchange.response);
-                let is_health = before_site.health.is_some_and(|health| health.is_asked(request));
-                let record = (!is_health).then(|| recorder.begin(&entry, since));
+                let entry = self.entry(before_site.client, Some(request), &exchange.response);
+                let record = (!before_site.is_health(request)).then(|| recorder.begin(&entry, since));
                 Attempt::Answered(exchange, record)
             }
             Err(job) => Attempt::Waits(job, pending, since),
@@ -232,6 +245,12 @@ impl Connection {
 
     /// Tells a client that there is no room for it, whatever it asks for. Returns whether there is more to do now.
     pub(super) fn turn_away(&mut self, input: &mut Input, turn: &mut Turn) -> bool {
+        let next = self.push_turned_away(input, turn);
+        self.send(next, input, turn)
+    }
+
+    /// Puts the response that there is no room into the lent output. Returns what follows.
+    fn push_turned_away(&mut self, input: &mut Input, turn: &mut Turn) -> Next {
         let is_whole = turn
             .parser
             .advance(input.rest())
@@ -240,8 +259,7 @@ impl Connection {
         self.refuse(Status::ServiceUnavailable, input, turn);
         input.consume(input.rest().len());
         // A client that is still sending would get a reset instead of the response.
-        let next = if is_whole || !turn.may_linger { Next::Close } else { Next::Linger };
-        self.send(next, input, turn)
+        if is_whole || !turn.may_linger { Next::Close } else { Next::Linger }
     }
 
     /// Tells a client that it speaks HTTP without TLS where TLS is spoken. Returns whether there is more to do now.
@@ -279,14 +297,18 @@ impl Connection {
     }
 
     /// The things that the log says of a response on this connection.
-    fn entry<'a>(&self, request: Option<&'a Request>, response: &'a Response) -> Entry<'a> {
-        Entry { client: self.client, tls: self.transport.version(), request, response }
+    fn entry<'a>(&self, client: Client, request: Option<&'a Request>, response: &'a Response) -> Entry<'a> {
+        Entry { client, tls: self.transport.version(), request, response }
     }
 
     /// Puts a response that says why a request is not answered into the lent output, as the last one.
     fn push_refusal(&self, response: Response, input: &Input, turn: &mut Turn) {
         let request = turn.parser.partial(input.rest());
-        let entry = self.entry(request.as_ref(), &response);
+        // What a proxy has added to a head that is not complete may be missing.
+        let whole = request.as_ref().filter(|_| turn.parser.is_complete());
+        let client = whole.map(|request| self.remote.client_of(request, turn.gate.proxies));
+        let client = client.unwrap_or(self.remote.client());
+        let entry = self.entry(client, request.as_ref(), &response);
         let record = turn.recorder.begin(&entry, turn.now.instant);
         let is_head = turn.parser.is_head_method(input.rest());
         push(

@@ -1,7 +1,7 @@
 //! A connection driven over a pair of sockets, with a clock that the test moves.
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, Shutdown};
+use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use clap::Parser as _;
 use super::closing::LINGER;
 use super::*;
 use crate::config::Config;
+use crate::server::remote::Place;
 use crate::server::tls;
 use crate::server::workers::Workers;
 use crate::site::CacheShare;
@@ -29,6 +30,8 @@ struct Driver {
     client: UnixStream,
     site: Site,
     timeouts: Timeouts,
+    proxies: Proxies,
+    limits: ConnectionLimits,
     now: Now,
     parser: Parser,
     output: Output,
@@ -57,19 +60,15 @@ impl Driver {
         client.set_nonblocking(true).unwrap();
         let config = Config::parse_from(["httpd", "--stall-timeout", "8", "--min-rate", "0"]);
         let now = Now::first();
-        let incoming = Incoming {
-            transport,
-            client: Client::Address(Ipv4Addr::LOCALHOST.into()),
-            is_admitted,
-            is_redirected: false,
-            sent: 0,
-            asked: 0,
-        };
+        let remote = Remote::local(if is_admitted { Place::Named } else { Place::None });
+        let incoming = Incoming { transport, remote, lacks_proxy_header: false, sent: 0, asked: 0 };
         Driver {
             connection: Connection::from_incoming(incoming, now.instant),
             client,
             site: site(folder.path(), &config),
             timeouts: config.timeouts,
+            proxies: config.proxies,
+            limits: ConnectionLimits::new(100, None),
             now,
             parser: Parser::new(),
             output: Output::default(),
@@ -95,8 +94,13 @@ impl Driver {
             sends_until: Instant::now() + Duration::from_secs(60),
             recorder: &mut self.recorder,
             jobs: &mut self.jobs,
-            health: None,
-            https_port: 443,
+            gate: Gate {
+                proxies: &self.proxies,
+                allowed: None,
+                limits: &self.limits,
+                health: None,
+                https_port: 443,
+            },
             is_stopping: self.is_stopping,
             may_linger: self.may_linger,
         };

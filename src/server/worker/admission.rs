@@ -15,6 +15,7 @@ use crate::server::client::Client;
 use crate::server::close_reason::CloseReason;
 use crate::server::connection::Connection;
 use crate::server::limits::Refusal;
+use crate::server::remote::{Place, Remote};
 use crate::server::transport::Transport;
 use crate::server::workers::Incoming;
 use crate::sys::epoll::Interest;
@@ -64,14 +65,16 @@ impl Worker {
                             Err(error) => return self.pause_accepting(&error),
                         },
                     };
-                    self.admit(Incoming {
-                        transport,
-                        client: address.map_or(Client::Unix, |address| Client::from(address.ip())),
-                        is_admitted: false,
-                        is_redirected: matches!(speech, Speech::Redirects),
-                        sent: 0,
-                        asked: 0,
-                    });
+                    let peer = address.map_or(Client::Unix, |address| Client::from(address.ip()));
+                    let is_redirected = matches!(speech, Speech::Redirects);
+                    let remote = Remote::new(peer, &self.setup.proxies, is_redirected);
+                    let lacks_proxy_header = self.setup.proxies.need_header;
+                    if lacks_proxy_header && !remote.is_trusted() {
+                        self.note_no_proxy_header(&remote);
+                        self.counters().add_closed(CloseReason::NoProxyHeader);
+                        continue;
+                    }
+                    self.admit(Incoming { transport, remote, lacks_proxy_header, sent: 0, asked: 0 });
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 // The connection broke before it was taken: there may be others after it.
@@ -122,9 +125,12 @@ impl Worker {
 
     /// Returns the connection when there is no room.
     fn try_to_admit(&mut self, mut incoming: Incoming) -> Option<Incoming> {
-        if !incoming.is_admitted {
-            match self.setup.limits.acquire(incoming.client) {
-                Ok(()) => incoming.is_admitted = true,
+        let remote = &mut incoming.remote;
+        if remote.place == Place::None {
+            // The client of a proxy is known, and counted, later.
+            let client = (!remote.is_trusted()).then(|| remote.client());
+            match self.setup.limits.acquire(client) {
+                Ok(()) => remote.place = if client.is_some() { Place::Named } else { Place::Unnamed },
                 Err(Refusal::TotalLimit) => return Some(incoming),
                 Err(refusal @ Refusal::PerClientLimit) => self.counters().add_refused(refusal),
             }
@@ -175,7 +181,7 @@ impl Worker {
 
     /// Gives a connection its slot. Its request is there already, or the kernel would not have handed it over.
     fn insert(&mut self, incoming: Incoming) {
-        self.refused += usize::from(!incoming.is_admitted);
+        self.refused += usize::from(incoming.remote.place == Place::None);
         let connection = Connection::from_incoming(incoming, self.now.instant);
         let token = self.slots.insert(Slot::new(connection));
         self.count_connections();
