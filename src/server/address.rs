@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 
 use super::{Context, Error};
 use crate::config::Listen;
-use crate::sys::socket::{Listener, Options};
+use crate::sys::listener::{Listener, Options};
 
 /// Options that all accepted sockets inherit.
 const OPTIONS: Options = Options {

@@ -41,7 +41,7 @@ use crate::site::resolve::Root;
 use crate::site::shared::Shared;
 use crate::site::{CacheShare, Site};
 use crate::sys::epoll::{Epoll, Events, Interest};
-use crate::sys::socket::Listener;
+use crate::sys::listener::Listener;
 
 /// Events that one wait returns at most.
 const EVENTS: usize = 512;

@@ -13,6 +13,7 @@ pub(crate) mod directory;
 pub(crate) mod epoll;
 pub(crate) mod file;
 pub(crate) mod file_opener;
+pub(crate) mod listener;
 pub(crate) mod open;
 pub(crate) mod page_cache;
 pub(crate) mod priority;

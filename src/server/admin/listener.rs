@@ -8,7 +8,7 @@ use std::path::Path;
 
 use crate::config::{AdminAddress, Listen, Watching};
 use crate::server::{Context, Error, address};
-use crate::sys::socket::Listener;
+use crate::sys::listener::Listener;
 
 /// Connections that may wait to be accepted.
 const BACKLOG: u16 = 16;
