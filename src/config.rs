@@ -1,6 +1,7 @@
 //! Every flag, once, in groups: the doc comments are the help text. A group is handed on whole and read where it
 //! is obeyed.
 
+mod address;
 mod networks;
 
 use std::ffi::OsStr;
@@ -9,8 +10,10 @@ use std::time::Duration;
 
 use clap::builder::Resettable;
 use clap::builder::styling::{AnsiColor, Styles};
+use clap::parser::ValueSource;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
+pub use self::address::Address;
 pub use self::networks::Networks;
 use crate::http::encoding::{Coding, SIDECARS};
 use crate::rules::Reading;
@@ -33,7 +36,7 @@ pub struct Config {
     /// Work other than serving.
     #[command(subcommand)]
     pub command: Option<Command>,
-    /// Address that clients connect to.
+    /// Addresses that clients connect to.
     #[command(flatten)]
     pub listen: Listen,
     /// Encryption of connections.
@@ -79,7 +82,9 @@ impl Config {
         let mut passed_over = Vec::new();
         let mut command = without_unset_variables(Config::command(), &mut passed_over);
         let matches = command.try_get_matches_from_mut(std::env::args_os())?;
-        let config = Config::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+        let mut config = Config::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+        let is_given = |name| matches.value_source(name) == Some(ValueSource::CommandLine);
+        config.listen.is_host_given = is_given("host") || is_given("port");
         config.proxies.check(&mut command)?;
         Ok(Config { passed_over, ..config })
     }
@@ -119,8 +124,9 @@ pub enum Command {
 
     /// Ask the server that the environment describes whether it is well
     ///
-    /// It asks for /healthz of HTTPD_ADMIN, or else for HTTPD_HEALTH, or else for /. Any answer below 500 within five
-    /// seconds is well: the exit code is 0 then, and 1 otherwise.
+    /// It asks for /healthz of HTTPD_ADMIN, or else for HTTPD_HEALTH, or else for /, at the first address of
+    /// HTTPD_LISTEN, or else of HTTPD_HOST and HTTPD_PORT, where somebody listens. Any answer below 500 within five seconds
+    /// is well: the exit code is 0 then, and 1 otherwise.
     Healthcheck,
 
     /// Print the man page
@@ -189,15 +195,24 @@ pub struct Precompress {
     pub dry_run: bool,
 }
 
-/// Address that clients connect to.
+/// Addresses that clients connect to.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Listening")]
 pub struct Listen {
+    /// Address to listen on: HOST:PORT, :PORT for every IPv4 and IPv6 address of the machine, or unix:/path[,mode=0660]
+    ///
+    /// It may be given several times, and its variable may hold several with blanks between them. --host and --port are
+    /// one address more if they stand on the command line, and are not used otherwise. A name is heard on all addresses
+    /// that it stands for. Without a mode the umask says who may connect to a socket file, which belongs to --user.
+    /// Sockets that systemd passes (LISTEN_FDS) are used instead of all of these.
+    #[arg(long = "listen", env = "HTTPD_LISTEN", value_name = "ADDRESS", value_parser = address::parse_list)]
+    pub lists: Vec<AddressList>,
+
     /// Address or name to listen on; 0.0.0.0 takes every IPv4 address, :: also every IPv6 one
     #[arg(long, env = "HTTPD_HOST", value_name = "HOST", default_value = "127.0.0.1")]
     pub host: String,
 
-    /// Port to listen on; 0 lets the system choose one. A socket that systemd passes (LISTEN_FDS) is used instead
+    /// Port to listen on; 0 lets the system choose one
     #[arg(short, long, env = "HTTPD_PORT", value_name = "PORT", default_value_t = 8000)]
     pub port: u16,
 
@@ -209,6 +224,25 @@ pub struct Listen {
     /// Let another server share the port, so that a new one can take over from this one without a gap
     #[arg(long, env = "HTTPD_REUSE_PORT", value_parser = clap::builder::FalseyValueParser::new())]
     pub reuse_port: bool,
+
+    /// Whether `--host` or `--port` stands on the command line.
+    #[arg(skip)]
+    pub is_host_given: bool,
+}
+
+/// The addresses of one `--listen`. (Clap takes a plain list of them for the values of several.)
+pub type AddressList = Vec<Address>;
+
+impl Listen {
+    /// All addresses, in the order in which they are to be taken: `--host` and `--port`, unless `--listen` is there and
+    /// they are not on the command line, and then those of `--listen`.
+    pub(crate) fn addresses(&self) -> Vec<Address> {
+        let mut addresses = self.lists.concat();
+        if addresses.is_empty() || self.is_host_given {
+            addresses.insert(0, Address::of_host(&self.host, self.port));
+        }
+        addresses
+    }
 }
 
 /// Encryption of connections.
@@ -223,7 +257,7 @@ pub struct Tls {
     #[arg(long = "tls-key", env = "HTTPD_TLS_KEY", value_name = "FILE")]
     pub key: Option<PathBuf>,
 
-    /// Redirect plain HTTP on this port of the same host to https, but for /.well-known/acme-challenge/
+    /// Redirect plain HTTP on this port of the same hosts to https, but for /.well-known/acme-challenge/
     #[arg(long, env = "HTTPD_HTTP_REDIRECT", value_name = "PORT")]
     pub http_redirect: Option<u16>,
 }
@@ -473,9 +507,9 @@ pub enum LogFormat {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Watching")]
 pub struct Watching {
-    /// Address of /metrics, /healthz, /readyz and /status, on this machine: HOST:PORT or unix:/path
-    #[arg(long, env = "HTTPD_ADMIN", value_name = "ADDRESS", value_parser = admin_address)]
-    pub admin: Option<AdminAddress>,
+    /// Address of /metrics, /healthz, /readyz and /status, on this machine: HOST:PORT or unix:/path[,mode=0660]
+    #[arg(long, env = "HTTPD_ADMIN", value_name = "ADDRESS", value_parser = address::parse)]
+    pub admin: Option<Address>,
 
     /// Let --admin be an address that other machines reach
     #[arg(long, env = "HTTPD_ADMIN_ANYWHERE", value_parser = clap::builder::FalseyValueParser::new())]
@@ -484,20 +518,6 @@ pub struct Watching {
     /// Path that answers 200, or 503 once the server is told to stop, and is not logged
     #[arg(long, env = "HTTPD_HEALTH", value_name = "PATH", value_parser = health_path)]
     pub health: Option<String>,
-}
-
-/// The place of the admin pages.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AdminAddress {
-    /// A host, by name or address, and a port.
-    Tcp {
-        /// The host, without the brackets of an IPv6 address.
-        host: String,
-        /// The port; 0 lets the system choose one.
-        port: u16,
-    },
-    /// The path of a socket.
-    Unix(PathBuf),
 }
 
 /// Rights that the process keeps.
@@ -533,24 +553,6 @@ fn seconds(text: &str) -> Result<Duration, String> {
 /// A time in seconds, or 0.
 fn seconds_or_none(text: &str) -> Result<Duration, String> {
     if text == "0" { Ok(Duration::ZERO) } else { seconds(text) }
-}
-
-/// `HOST:PORT` or `unix:/path`.
-fn admin_address(text: &str) -> Result<AdminAddress, String> {
-    if let Some(path) = text.strip_prefix("unix:") {
-        return match path {
-            "" => Err("no path".into()),
-            path => Ok(AdminAddress::Unix(path.into())),
-        };
-    }
-    let (host, port) = text.rsplit_once(':').ok_or("neither HOST:PORT nor unix:/path")?;
-    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-    match port.parse() {
-        Ok(port) if bare.is_some() || !host.is_empty() && !host.contains(':') => {
-            Ok(AdminAddress::Tcp { host: bare.unwrap_or(host).into(), port })
-        }
-        _ => Err("neither HOST:PORT nor unix:/path".into()),
-    }
 }
 
 /// A path that a request can ask for.
@@ -648,26 +650,6 @@ mod tests {
             ("", false),
         ] {
             assert_eq!(is_service_address(OsStr::new(value)), expected, "{value}");
-        }
-    }
-
-    #[test]
-    fn admin_addresses() {
-        let tcp = |host: &str, port| Some(AdminAddress::Tcp { host: host.into(), port });
-        for (text, expected) in [
-            ("127.0.0.1:9000", tcp("127.0.0.1", 9000)),
-            ("localhost:0", tcp("localhost", 0)),
-            ("[::1]:9000", tcp("::1", 9000)),
-            ("unix:/run/httpd.sock", Some(AdminAddress::Unix("/run/httpd.sock".into()))),
-            ("unix:", None),
-            ("::1:9000", None),
-            (":9000", None),
-            ("9000", None),
-            ("localhost:http", None),
-            ("localhost:65536", None),
-            ("", None),
-        ] {
-            assert_eq!(admin_address(text).ok(), expected, "{text}");
         }
     }
 

@@ -2,11 +2,14 @@
 //! shell and without curl.
 
 use std::io::{self, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::sync::mpsc;
+use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::config::{AdminAddress, Config};
+use crate::config::{Address, Config};
 
 /// The time for everything.
 const TIME: Duration = Duration::from_secs(5);
@@ -26,20 +29,20 @@ pub fn run(config: &Config) -> io::Result<bool> {
         (None, Some(path)) => path,
         (None, None) => "/",
     };
-    let listen = &config.listen;
-    let status = match &config.watching.admin {
-        Some(AdminAddress::Unix(socket)) => {
-            let stream = UnixStream::connect(socket)?;
-            ask(stream, "", path, deadline, |stream, left| {
-                stream.set_read_timeout(Some(left))?;
-                stream.set_write_timeout(Some(left))
-            })
-        }
-        Some(AdminAddress::Tcp { host, port }) => ask_tcp(host, *port, "", path, deadline),
-        None => {
-            let header = if config.proxies.need_header { PROXY_HEADER } else { "" };
-            ask_tcp(&listen.host, listen.port, header, path, deadline)
-        }
+    let (addresses, header) = match &config.watching.admin {
+        Some(address) => (vec![address.clone()], ""),
+        None if config.proxies.need_header => (config.listen.addresses(), PROXY_HEADER),
+        None => (config.listen.addresses(), ""),
+    };
+    let status = match connect_to_any(&addresses, deadline)? {
+        Connected::Tcp(stream) => ask(stream, header, path, deadline, |stream, left| {
+            stream.set_read_timeout(Some(left))?;
+            stream.set_write_timeout(Some(left))
+        }),
+        Connected::Unix(stream) => ask(stream, header, path, deadline, |stream, left| {
+            stream.set_read_timeout(Some(left))?;
+            stream.set_write_timeout(Some(left))
+        }),
     }?;
     match status {
         0..500 => Ok(true),
@@ -47,20 +50,49 @@ pub fn run(config: &Config) -> io::Result<bool> {
     }
 }
 
-fn ask_tcp(host: &str, port: u16, header: &str, path: &str, deadline: Instant) -> io::Result<u16> {
-    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+/// A connection to the server.
+enum Connected {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+/// Connects to the first address where somebody listens.
+fn connect_to_any(addresses: &[Address], deadline: Instant) -> io::Result<Connected> {
     let mut result = Err(io::ErrorKind::AddrNotAvailable.into());
-    // To connect to an unspecified address is to connect to this machine.
-    for address in (bare, port).to_socket_addrs()? {
+    for address in addresses {
+        result = match address {
+            Address::Tcp { host, port } => connect_tcp(host, *port, deadline).map(Connected::Tcp),
+            Address::Unix { path, .. } => connect_unix(path.clone(), deadline).map(Connected::Unix),
+        };
+        if result.is_ok() {
+            break;
+        }
+    }
+    result
+}
+
+/// Waits on another thread: where many clients wait, so does this call, and there is no bound to it.
+fn connect_unix(path: PathBuf, deadline: Instant) -> io::Result<UnixStream> {
+    let (sender, receiver) = mpsc::channel();
+    let connect = move || drop(sender.send(UnixStream::connect(path)));
+    thread::Builder::new().spawn(connect)?;
+    receiver.recv_timeout(left(deadline)?).unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+}
+
+fn connect_tcp(host: &str, port: u16, deadline: Instant) -> io::Result<TcpStream> {
+    // To connect to an unspecified address is to connect to this machine. `::` stands for IPv4, too.
+    let mut addresses: Vec<SocketAddr> = (host, port).to_socket_addrs()?.collect();
+    if addresses.iter().any(|address| address.ip() == Ipv6Addr::UNSPECIFIED) {
+        addresses.push((Ipv4Addr::LOCALHOST, port).into());
+    }
+    let mut result = Err(io::ErrorKind::AddrNotAvailable.into());
+    for address in addresses {
         result = TcpStream::connect_timeout(&address, left(deadline)?);
         if result.is_ok() {
             break;
         }
     }
-    ask(result?, header, path, deadline, |stream, left| {
-        stream.set_read_timeout(Some(left))?;
-        stream.set_write_timeout(Some(left))
-    })
+    result
 }
 
 /// The status of the answer to a request after a PROXY header, which may be empty; `limit` bounds each wait.

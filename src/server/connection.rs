@@ -90,8 +90,6 @@ pub(super) struct Gate<'a> {
     pub(super) limits: &'a ConnectionLimits,
     /// The path for balancers, and whether they are to send requests.
     pub(super) health: Option<Health<'a>>,
-    /// The port to which redirected requests go.
-    pub(super) https_port: u16,
 }
 
 #[derive(Debug)]

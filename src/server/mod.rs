@@ -5,7 +5,6 @@
 //! answered. A supervisor, or the container's restart policy, starts a new one.
 
 mod access_log;
-mod address;
 mod admin;
 mod before_site;
 mod blocking;
@@ -14,11 +13,13 @@ mod close_reason;
 mod connection;
 mod counters;
 mod descriptors;
+mod entrances;
 mod exchange;
 mod input;
 mod job_counts;
 mod json;
 mod limits;
+mod listening;
 mod log_file;
 mod log_writer;
 mod logging;
@@ -38,11 +39,10 @@ mod workers;
 
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::config::{self, Config, Files, Listen};
+use crate::config::{self, Config, Files};
 use crate::http::media_type::Types;
 use crate::site::CacheShare;
 use crate::site::forms;
@@ -53,12 +53,15 @@ use crate::site::types_file;
 use crate::sys::listener::Listener;
 use crate::sys::process::Process;
 use crate::sys::signal::Signals;
-use crate::sys::user::become_user;
+use crate::sys::user::{Identity, become_user};
 use admin::Admin;
-use admin::listener::AdminListener;
+use admin::listener::AdminListeners;
 use admin::report::Sources;
 use blocking::Blocking;
 use descriptors::Descriptors;
+use entrances::Taken;
+use listening::Binder;
+use listening::socket_file::SocketFiles;
 use log_writer::LogWriter;
 use logging::Log;
 pub use logging::report;
@@ -104,7 +107,7 @@ impl<T> Context<T> for io::Result<T> {
 /// # Errors
 /// An [`Error`] when the server cannot start (the log, the address, the root), or a worker cannot go on.
 pub fn run(config: &Config) -> Result<(), Error> {
-    let inherited = address::inherited()?;
+    let inherited = listening::inherited()?;
     let log = Log::open(config.log.file.as_deref())?;
     log.take_messages(config.log.format);
     for variable in &config.passed_over {
@@ -117,25 +120,29 @@ pub fn run(config: &Config) -> Result<(), Error> {
 
 /// Serves, in steps whose order matters:
 ///
-/// 1. Take the socket that a supervisor passes on (above), before anything is opened. Then open the log, and connect to
+/// 1. Take the sockets that a supervisor passes on (above), before anything is opened. Then open the log, and connect to
 ///    the supervisor.
 /// 2. Read the certificate and its key, and bind the addresses, as the user that started us: keys and low ports are
-///    root's. Then become the other user.
+///    root's. So may be the folders of socket files: a process that keeps these rights removes them at the end. Then
+///    become the other user.
 /// 3. Open the root, and read the media types, with the rights of that user.
 /// 4. Block signals: all threads inherit that, and the main thread reads them.
 /// 5. Listen last, after everything that can fail: with `--reuse-port` we take the other server's clients from
 ///    this moment on.
 /// 6. Lock in: all threads inherit that too, and it leaves no right to listen.
 /// 7. Start the threads. From then on the main thread waits for signals, and for the workers to finish.
-fn serve(config: &Config, inherited: Option<Listener>, log: &Log) -> Result<(), Error> {
+fn serve(config: &Config, inherited: Vec<Listener>, log: &Log) -> Result<(), Error> {
     let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let supervisor = Supervisor::connect().context(|| "cannot reach NOTIFY_SOCKET".into())?;
     let renewal = begin_tls(&config.tls)?;
-    let listener = inherited.map_or_else(|| address::bind(&config.listen), Ok)?;
-    let redirected = config.tls.http_redirect.map(|port| Listen { port, ..config.listen.clone() });
-    let redirecting = redirected.as_ref().map(address::bind).transpose()?;
-    let mut admin = AdminListener::bind(&config.watching, &config.listen)?;
-    change_user(config.privileges.user.as_deref())?;
+    let user = config.privileges.user.as_deref();
+    let owner = find_user(user)?;
+    let mut files = SocketFiles::default();
+    let mut binder = Binder { reuse_port: config.listen.reuse_port, owner, files: &mut files };
+    let taken = Taken::bind(config, inherited, &mut binder)?;
+    let mut admin = AdminListeners::bind(&config.watching, &mut binder)?;
+    files.hand_over().context(|| "cannot start a process for the sockets".into())?;
+    change_user(user, owner)?;
     let root = Root::new(&config.files.document_root)
         .context(|| format!("cannot serve {}", config.files.document_root.display()))?;
     check_fallback(&config.files, &root)?;
@@ -147,32 +154,29 @@ fn serve(config: &Config, inherited: Option<Listener>, log: &Log) -> Result<(), 
     let signals = Signals::new().context(|| "cannot wait for signals".into())?;
     let process = Process::open();
     if let Some(admin) = &mut admin {
-        admin.listen()?;
+        admin.open()?;
     }
-    let address = address::listen(&listener, &config.listen)?;
-    let from = redirecting.as_ref().zip(redirected.as_ref());
-    let from = from.map(|(listener, listen)| address::listen(listener, listen)).transpose()?;
-    if !config.privileges.no_sandbox {
-        privileges::lockdown::lock_in(&config.files.document_root, root.path());
-    }
-    log.writer().start().context(|| "cannot start a thread for the log".into())?;
     let (scheme, speech) = match &renewal {
         Some(renewal) => ("https", Speech::Https(renewal.tls())),
         None => ("http", Speech::Http),
     };
-    let mut entrances = vec![Entrance { listener: Arc::new(listener), speech }];
-    entrances.extend(
-        redirecting.map(|listener| Entrance { listener: Arc::new(listener), speech: Speech::Redirects }),
-    );
-    let places = Places { entrances, https_port: address.port() };
-    let threads = start_workers(config, places, &root, shared, &descriptors, &blocking, log.writer())?;
+    let entrances = taken.open(config.listen.backlog, scheme, &speech)?;
+    if !config.privileges.no_sandbox {
+        privileges::lockdown::lock_in(&config.files.document_root, root.path());
+    }
+    log.writer().start().context(|| "cannot start a thread for the log".into())?;
+    let line = entrances.ready_line(root.path(), config.limits.workers);
+    let reachable = entrances.reachable;
+    let threads = start_workers(config, entrances.all, &root, shared, &descriptors, &blocking, log.writer())?;
     let renewal = renewal.map(Renewal::start).transpose();
     let renewal = renewal.context(|| "cannot start a thread for the certificate".into())?;
     if let Some(admin) = &admin {
-        log.announce(&format!("httpd: admin pages at {}", admin.place()));
+        log.announce(&format!("httpd: admin pages at {}", admin.places()));
     }
-    let line = ready_line(scheme, address, from, &root, config.limits.workers);
     log.announce(&line);
+    for url in reachable {
+        log.announce(&format!("httpd: others can open {url}"));
+    }
     supervisor.note_ready(&line);
     let sources = Sources {
         blocking,
@@ -182,7 +186,7 @@ fn serve(config: &Config, inherited: Option<Listener>, log: &Log) -> Result<(), 
         started,
         root: root.path().display().to_string(),
     };
-    let watch = |listener| Admin::new(listener, Arc::clone(threads.workers()), sources, threads.epoll());
+    let watch = |listeners| Admin::new(listeners, Arc::clone(threads.workers()), sources, threads.epoll());
     let admin = admin.map(watch).transpose().context(|| "cannot watch the admin address".into())?;
     let duties =
         Duties { signals, log, admin, renewal, supervisor, drain: config.timeouts.drain, stops_at: None };
@@ -196,9 +200,13 @@ fn begin_tls(flags: &config::Tls) -> Result<Option<Renewal>, Error> {
     renewal.map_err(io::Error::other).context(|| "cannot speak TLS".into())
 }
 
-fn change_user(user: Option<&str>) -> Result<(), Error> {
-    let Some(user) = user else { return Ok(()) };
-    privileges::identity::find(user).and_then(become_user).context(|| format!("cannot run as {user}"))
+fn find_user(user: Option<&str>) -> Result<Option<Identity>, Error> {
+    let find = |user| privileges::identity::find(user).context(|| format!("cannot run as {user}"));
+    user.map(find).transpose()
+}
+
+fn change_user(user: Option<&str>, identity: Option<Identity>) -> Result<(), Error> {
+    identity.map_or(Ok(()), become_user).context(|| format!("cannot run as {}", user.unwrap_or_default()))
 }
 
 /// The fallback must be there at the start. One that goes later is a warning.
@@ -228,15 +236,9 @@ fn read_rules(files: &Files, root: &Root) -> Result<Option<SharedRules>, Error> 
     rules.transpose().context(|| "cannot read the rules".into())
 }
 
-/// The places where clients connect.
-struct Places {
-    entrances: Vec<Entrance>,
-    https_port: u16,
-}
-
 fn start_workers(
     config: &Config,
-    places: Places,
+    entrances: Vec<Entrance>,
     root: &Root,
     shared: Shared,
     descriptors: &Descriptors,
@@ -255,8 +257,7 @@ fn start_workers(
         threads.start(Setup {
             index,
             workers: Arc::clone(&workers),
-            entrances: places.entrances.clone(),
-            https_port: places.https_port,
+            entrances: entrances.clone(),
             limits: Arc::clone(&limits),
             root: root.clone(),
             files: config.files.clone(),
@@ -273,21 +274,4 @@ fn start_workers(
         })?;
     }
     Ok(threads)
-}
-
-/// The one line that says where the server is.
-fn ready_line(
-    scheme: &str,
-    address: SocketAddr,
-    redirected: Option<SocketAddr>,
-    root: &Root,
-    workers: u16,
-) -> String {
-    let noun = if workers == 1 { "worker" } else { "workers" };
-    let version = env!("CARGO_PKG_VERSION");
-    let root = root.path().display();
-    let redirected = redirected.map(|address| format!(", redirecting http://{address}")).unwrap_or_default();
-    format!(
-        "httpd {version} listening on {scheme}://{address}, serving {root} with {workers} {noun}{redirected}"
-    )
 }

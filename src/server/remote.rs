@@ -1,6 +1,7 @@
 //! The other end of a connection: whose it is, whether it is a proxy that is believed, and its place within the limits.
 
 use std::net::IpAddr;
+use std::num::NonZeroU16;
 
 use super::client::Client;
 use super::limits::ConnectionLimits;
@@ -31,22 +32,22 @@ pub(super) struct Remote {
     pub(super) place: Place,
     /// True for a proxy whose fields are believed.
     is_trusted: bool,
-    /// True if its requests are redirected to the port that speaks TLS.
-    pub(super) is_redirected: bool,
+    /// The port that speaks TLS, if its requests are redirected to it.
+    pub(super) redirects_to: Option<NonZeroU16>,
 }
 
 impl Remote {
     /// A peer that has connected. It has no place yet.
-    pub(super) fn new(peer: Client, proxies: &Proxies, is_redirected: bool) -> Remote {
+    pub(super) fn new(peer: Client, proxies: &Proxies, redirects_to: Option<NonZeroU16>) -> Remote {
         let is_trusted = proxies.trust(peer);
-        Remote { client: peer, named: None, place: Place::None, is_trusted, is_redirected }
+        Remote { client: peer, named: None, place: Place::None, is_trusted, redirects_to }
     }
 
     /// This machine, believed by nobody.
     #[cfg(test)]
     pub(super) fn local(place: Place) -> Remote {
         let client = Client::Address(std::net::Ipv4Addr::LOCALHOST.into());
-        Remote { client, named: None, place, is_trusted: false, is_redirected: false }
+        Remote { client, named: None, place, is_trusted: false, redirects_to: None }
     }
 
     /// Takes the client from a PROXY header, if that names one.

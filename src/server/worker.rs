@@ -10,6 +10,7 @@ mod admission;
 mod proxied;
 
 use std::io;
+use std::num::NonZeroU16;
 use std::os::fd::AsFd;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -55,8 +56,8 @@ const HANDSHAKE_TIME: Duration = Duration::from_millis(2);
 const ARENA: usize = 512 * 1024;
 
 const WAKER: u64 = u64::MAX;
-/// The token of the first listener; the others follow.
-const LISTENERS: u64 = u64::MAX - 8;
+/// The token of the first listener; the others follow. Those of connections are smaller.
+const LISTENERS: u64 = 1 << 63;
 
 /// A socket on which connections come.
 #[derive(Clone)]
@@ -71,7 +72,7 @@ pub(super) enum Speech {
     Http,
     Https(Arc<Tls>),
     /// HTTP, and requests are redirected to the port that speaks TLS.
-    Redirects,
+    Redirects { https_port: NonZeroU16 },
 }
 
 /// The things that a worker gets from the server.
@@ -81,8 +82,6 @@ pub(super) struct Setup {
     pub(super) workers: Arc<Workers>,
     /// The listeners, until the server stops.
     pub(super) entrances: Vec<Entrance>,
-    /// The port to which requests without TLS are redirected.
-    pub(super) https_port: u16,
     pub(super) limits: Arc<ConnectionLimits>,
     pub(super) root: Root,
     pub(super) files: Files,
@@ -381,7 +380,6 @@ impl Worker {
                     .health
                     .as_deref()
                     .map(|path| Health { path, is_ready: workers.is_ready() }),
-                https_port: self.setup.https_port,
             },
             is_stopping,
             may_linger,

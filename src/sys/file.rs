@@ -85,6 +85,15 @@ pub(crate) fn metadata(file: impl AsFd) -> io::Result<Metadata> {
     Ok(unsafe { stat.assume_init() }.into())
 }
 
+/// Metadata of a path; of a symlink itself, not of its target.
+pub(crate) fn metadata_path(path: &CStr) -> io::Result<Metadata> {
+    let mut stat = MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: `path` ends in NUL, and `stat` has room for the answer.
+    uninterrupted(|| unsafe { libc::lstat(path.as_ptr(), stat.as_mut_ptr()) })?;
+    // SAFETY: the kernel has filled it in.
+    Ok(unsafe { stat.assume_init() }.into())
+}
+
 /// Metadata of a name in a directory; of a symlink itself, not of its target.
 pub(crate) fn metadata_at(directory: impl AsFd, name: &CStr) -> io::Result<Metadata> {
     let mut stat = MaybeUninit::<libc::stat>::uninit();

@@ -1,5 +1,5 @@
 //! A second process that opens a few files again, for a server that may not open them any more: a log that was moved
-//! away, a certificate that was renewed (fork(2), SCM_RIGHTS in unix(7)).
+//! away, a certificate that was renewed (SCM_RIGHTS in unix(7)).
 
 use std::ffi::{CStr, CString};
 use std::fs::File;
@@ -11,8 +11,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use super::open::{open_to_append, open_to_read};
-use super::signal::block_signals;
-use super::{check, check_size};
+use super::{check_size, second_process};
 
 /// Content of a message beside the descriptor: the number of the error, or 0.
 type Outcome = [u8; 4];
@@ -34,22 +33,13 @@ pub(crate) enum Access {
 pub(crate) struct FileOpener(UnixStream);
 
 impl FileOpener {
-    /// Starts the process, which keeps today's rights and ends with this one. `name` is shown in lists of processes.
+    /// Starts the process, which keeps the rights of this moment and ends with this one. `name` is shown in lists of
+    /// processes.
     pub(crate) fn start(name: &CStr, files: &[(&Path, Access)]) -> io::Result<FileOpener> {
         let named =
             files.iter().map(|(path, access)| Ok((CString::new(path.as_os_str().as_bytes())?, *access)));
         let files = named.collect::<io::Result<Vec<_>>>()?;
-        let (ours, theirs) = UnixStream::pair()?;
-        // SAFETY: other threads do not exist in the child, and may hold locks in this very moment. The child takes
-        // none: until it ends it only makes system calls and allocates no memory.
-        if check(unsafe { libc::fork() })? > 0 {
-            return Ok(FileOpener(ours));
-        }
-        drop(ours);
-        serve_requests(theirs, name, &files);
-        // SAFETY: the call ends the process and does not return; nothing that belongs to the parent is tidied up a
-        // second time.
-        unsafe { libc::_exit(0) }
+        second_process::start(name, |server| serve_requests(server, &files)).map(FileOpener)
     }
 
     /// Opens one of the files anew, by its place among them.
@@ -70,12 +60,7 @@ impl FileOpener {
 }
 
 /// Runs in the other process: takes the place of a file, answers with that file, until the server is gone.
-fn serve_requests(mut server: UnixStream, name: &CStr, files: &[(CString, Access)]) {
-    // A signal to the whole group is meant for the server, and this process ends when that has.
-    block_signals();
-    // SAFETY: the name ends in NUL. It is for people who look at the list of processes.
-    unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) };
-    close_all_but(&mut server);
+fn serve_requests(mut server: UnixStream, files: &[(CString, Access)]) {
     let mut index = [0];
     while server.read_exact(&mut index).is_ok() {
         let opened = match files.get(usize::from(index[0])) {
@@ -88,20 +73,6 @@ fn serve_requests(mut server: UnixStream, name: &CStr, files: &[(CString, Access
         if send_descriptor(server.as_fd(), descriptor, &error.to_ne_bytes()).is_err() {
             return;
         }
-    }
-}
-
-/// Closes all that the parent had open but the three standard streams: its sockets live and die with it.
-fn close_all_but(server: &mut UnixStream) {
-    const FIRST: libc::c_int = 3;
-    // SAFETY: the calls take no pointer. Anything that owns the descriptors that are closed here is never used
-    // in this process again, which ends without tidying up; `server` is given the one that stays.
-    unsafe {
-        let old = server.as_raw_fd();
-        if old != FIRST && libc::dup3(old, FIRST, libc::O_CLOEXEC) == FIRST {
-            std::mem::forget(std::mem::replace(server, UnixStream::from_raw_fd(FIRST)));
-        }
-        libc::syscall(libc::SYS_close_range, FIRST + 1, libc::c_uint::MAX, 0);
     }
 }
 

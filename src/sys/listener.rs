@@ -1,13 +1,18 @@
 //! Sockets that listen and never block (tcp(7), unix(7), socket(7)).
 
+use std::ffi::OsStr;
 use std::io;
-use std::mem::{MaybeUninit, size_of};
+use std::mem::size_of;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::check;
+use super::raw_address::{self, RawAddress};
 use super::socket::{Socket, get_option, set_option};
 
 /// Options of a listener, which the sockets that it accepts inherit.
@@ -20,20 +25,33 @@ pub(crate) struct Options {
     pub unsent_limit: u32,
 }
 
+/// The place where a socket listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// An address, with its real port.
+    Tcp(SocketAddr),
+    /// The path of a socket file, or `@` and a name that no file has.
+    Unix(PathBuf),
+}
+
 /// A socket that listens.
 #[derive(Debug)]
 pub(crate) struct Listener(OwnedFd);
 
 impl Listener {
-    /// Takes an address; port 0 lets the system choose. `::` takes IPv4 too. Nobody can connect before
-    /// [`Listener::listen`].
+    /// Takes an address; port 0 lets the system choose. `::` takes IPv4 too, and IPv4 alone where the kernel has no IPv6.
+    /// Nobody can connect before [`Listener::listen`].
     pub(crate) fn bind(address: SocketAddr, reuse_port: bool, options: Options) -> io::Result<Listener> {
-        let family = if address.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
-        let kind = libc::SOCK_STREAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
-        // SAFETY: the call takes no pointer.
-        let descriptor = check(unsafe { libc::socket(family, kind, 0) })?;
-        // SAFETY: the kernel has just made this descriptor for us, and nothing else owns it.
-        let socket = unsafe { OwnedFd::from_raw_fd(descriptor) };
+        let socket = match new_socket(if address.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 }) {
+            Err(error)
+                if error.raw_os_error() == Some(libc::EAFNOSUPPORT)
+                    && address.ip() == Ipv6Addr::UNSPECIFIED =>
+            {
+                let address = (Ipv4Addr::UNSPECIFIED, address.port()).into();
+                return Listener::bind(address, reuse_port, options);
+            }
+            socket => socket?,
+        };
         set_option(socket.as_fd(), libc::SOL_SOCKET, libc::SO_REUSEADDR, 1)?;
         if address.is_ipv6() {
             set_option(socket.as_fd(), libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, 0)?;
@@ -43,6 +61,19 @@ impl Listener {
         let (raw, length) = RawAddress::from(address);
         // SAFETY: `raw` lives through the call and its first `length` bytes are an address.
         check(unsafe { libc::bind(socket.as_raw_fd(), raw.as_ptr(), length) })?;
+        Ok(Listener(socket))
+    }
+
+    /// Makes a socket file. Nobody can connect before [`Listener::listen`].
+    ///
+    /// # Errors
+    /// `AddrInUse` when something has that path; `InvalidInput` for one that is too long; those of a folder.
+    pub(crate) fn bind_unix(path: &Path) -> io::Result<Listener> {
+        let socket = new_socket(libc::AF_UNIX)?;
+        let (address, length) = raw_address::of_path(path)?;
+        let pointer = (&raw const address).cast();
+        // SAFETY: `address` lives through the call and has `length` bytes.
+        check(unsafe { libc::bind(socket.as_raw_fd(), pointer, length) })?;
         Ok(Listener(socket))
     }
 
@@ -75,55 +106,40 @@ impl Listener {
         check(unsafe { libc::setsockopt(self.0.as_raw_fd(), level, option, pointer, size) }).map(drop)
     }
 
-    /// The socket that a supervisor has opened and passes on, if it has (sd_listen_fds(3)); the first call gets it.
+    /// The sockets that a supervisor has opened and passes on, if it has (sd_listen_fds(3)); the first call gets them.
     ///
     /// # Errors
-    /// `InvalidInput` for more than one, or for a descriptor that is no listening TCP socket.
-    pub(crate) fn inherited(options: Options) -> io::Result<Option<Listener>> {
+    /// `InvalidInput` for a descriptor that is no listening TCP or unix socket.
+    pub(crate) fn inherited(options: Options) -> io::Result<Vec<Listener>> {
         /// The first descriptor after the three standard streams.
         const FIRST: RawFd = 3;
-        static IS_TAKEN: AtomicBool = AtomicBool::new(false);
+        static ARE_TAKEN: AtomicBool = AtomicBool::new(false);
         let number = |name| std::env::var(name).ok().and_then(|text| text.parse::<u32>().ok());
-        if number("LISTEN_PID") != Some(std::process::id()) || IS_TAKEN.swap(true, Ordering::Relaxed) {
-            return Ok(None);
+        if number("LISTEN_PID") != Some(std::process::id()) || ARE_TAKEN.swap(true, Ordering::Relaxed) {
+            return Ok(Vec::new());
         }
-        match number("LISTEN_FDS") {
-            None | Some(0) => return Ok(None),
-            Some(1) => {}
-            Some(_) => return Err(io::Error::new(io::ErrorKind::InvalidInput, "more than one socket")),
-        }
-        // SAFETY: the call takes no pointer.
-        let flags = check(unsafe { libc::fcntl(FIRST, libc::F_GETFD) })?;
-        if flags & libc::FD_CLOEXEC != 0 {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the descriptor was not passed on"));
-        }
-        // SAFETY: the descriptor is open. It was passed on to this process and belongs to nothing in it, for all that
-        // this process opens is closed on exec. And it is taken once.
-        let socket = unsafe { OwnedFd::from_raw_fd(FIRST) };
-        let is_listening = get_option(socket.as_fd(), libc::SOL_SOCKET, libc::SO_ACCEPTCONN)? == 1;
-        let is_tcp = get_option(socket.as_fd(), libc::SOL_SOCKET, libc::SO_PROTOCOL)? == libc::IPPROTO_TCP;
-        if !is_listening || !is_tcp {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "no listening TCP socket"));
-        }
-        // SAFETY: the calls take no pointer.
-        unsafe {
-            check(libc::fcntl(FIRST, libc::F_SETFL, libc::O_NONBLOCK))?;
-            check(libc::fcntl(FIRST, libc::F_SETFD, libc::FD_CLOEXEC))?;
-        }
-        set_tcp_options(socket.as_fd(), options)?;
-        Ok(Some(Listener(socket)))
+        let count = number("LISTEN_FDS").and_then(|count| RawFd::try_from(count).ok()).unwrap_or(0);
+        (FIRST..FIRST.saturating_add(count)).map(|descriptor| adopt(descriptor, options)).collect()
     }
 
-    /// The address that it listens on, with its real port.
-    ///
-    /// # Errors
-    /// `AddrNotAvailable` for a unix socket; the system's.
-    pub(crate) fn local_address(&self) -> io::Result<SocketAddr> {
+    /// The place where it listens.
+    pub(crate) fn place(&self) -> io::Result<Place> {
         let mut raw = RawAddress::empty();
         let mut length = RawAddress::SIZE;
         // SAFETY: `raw` has room for `length` bytes.
         check(unsafe { libc::getsockname(self.0.as_raw_fd(), raw.as_mut_ptr(), &mut length) })?;
-        raw.address().ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
+        if let Some(address) = raw.address() {
+            return Ok(Place::Tcp(address));
+        }
+        let address = UnixListener::from(self.0.try_clone()?).local_addr()?;
+        let name = address.as_abstract_name().map(|name| [b"@", name].concat());
+        let name = name.map(|name| PathBuf::from(OsStr::from_bytes(&name)));
+        Ok(Place::Unix(name.or_else(|| address.as_pathname().map(Path::to_owned)).unwrap_or_default()))
+    }
+
+    /// Whether clients with IPv4 addresses can connect, where it listens on an address of IPv6.
+    pub(crate) fn takes_ipv4(&self) -> bool {
+        get_option(self.0.as_fd(), libc::IPPROTO_IPV6, libc::IPV6_V6ONLY).is_ok_and(|value| value == 0)
     }
 
     /// Takes the next connection that waits, with the address of its client; a client of a unix socket has none.
@@ -145,15 +161,65 @@ impl Listener {
     }
 }
 
-impl From<UnixListener> for Listener {
-    fn from(listener: UnixListener) -> Listener {
-        Listener(listener.into())
-    }
-}
-
 impl AsFd for Listener {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
+    }
+}
+
+fn new_socket(family: libc::c_int) -> io::Result<OwnedFd> {
+    let kind = libc::SOCK_STREAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+    // SAFETY: the call takes no pointer.
+    let descriptor = check(unsafe { libc::socket(family, kind, 0) })?;
+    // SAFETY: the kernel has just made this descriptor for us, and nothing else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+}
+
+/// Takes a descriptor that a supervisor passes on.
+fn adopt(descriptor: RawFd, options: Options) -> io::Result<Listener> {
+    let refuse = |why: &str| {
+        Err(io::Error::new(io::ErrorKind::InvalidInput, format!("descriptor {descriptor} {why}")))
+    };
+    // SAFETY: the call takes no pointer.
+    let flags = check(unsafe { libc::fcntl(descriptor, libc::F_GETFD) })?;
+    if flags & libc::FD_CLOEXEC != 0 {
+        return refuse("was not passed on");
+    }
+    // SAFETY: the descriptor is open. It was passed on to this process and belongs to nothing in it, for all that
+    // this process opens is closed on exec. And it is taken once.
+    let socket = unsafe { OwnedFd::from_raw_fd(descriptor) };
+    let option = |option| get_option(socket.as_fd(), libc::SOL_SOCKET, option);
+    let is_listening = option(libc::SO_ACCEPTCONN)? == 1 && option(libc::SO_TYPE)? == libc::SOCK_STREAM;
+    let is_tcp = option(libc::SO_PROTOCOL)? == libc::IPPROTO_TCP;
+    if !is_listening || !is_tcp && option(libc::SO_DOMAIN)? != libc::AF_UNIX {
+        return refuse("is no listening TCP or unix socket");
+    }
+    // SAFETY: the calls take no pointer.
+    unsafe {
+        check(libc::fcntl(descriptor, libc::F_SETFL, libc::O_NONBLOCK))?;
+        check(libc::fcntl(descriptor, libc::F_SETFD, libc::FD_CLOEXEC))?;
+    }
+    if is_tcp {
+        set_tcp_options(socket.as_fd(), options)?;
+    }
+    Ok(Listener(socket))
+}
+
+/// Whether nobody listens at a socket file any more.
+///
+/// # Errors
+/// It cannot be told: no right to connect, a socket of another kind.
+pub(crate) fn is_abandoned(path: &Path) -> io::Result<bool> {
+    let socket = new_socket(libc::AF_UNIX)?;
+    let (address, length) = raw_address::of_path(path)?;
+    let pointer = (&raw const address).cast();
+    // SAFETY: `address` lives through the call and has `length` bytes.
+    match check(unsafe { libc::connect(socket.as_raw_fd(), pointer, length) }) {
+        Ok(_) => Ok(false),
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(true),
+        // So many clients wait that there is no room for one more.
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+        Err(error) => Err(error),
     }
 }
 
@@ -166,96 +232,18 @@ fn set_tcp_options(socket: BorrowedFd, options: Options) -> io::Result<()> {
     set_option(socket, libc::IPPROTO_TCP, libc::TCP_DEFER_ACCEPT, number(options.defer_seconds))
 }
 
-/// An address as the kernel has it. The rest of a unix address has no place in it: the kernel leaves it out.
-union RawAddress {
-    family: libc::sa_family_t,
-    v4: libc::sockaddr_in,
-    v6: libc::sockaddr_in6,
-}
-
-impl RawAddress {
-    const SIZE: libc::socklen_t = size_of::<RawAddress>() as libc::socklen_t;
-
-    fn empty() -> RawAddress {
-        // SAFETY: all zeros is a valid address of either family.
-        unsafe { MaybeUninit::zeroed().assume_init() }
-    }
-
-    fn from(address: SocketAddr) -> (RawAddress, libc::socklen_t) {
-        let mut raw = RawAddress::empty();
-        match address {
-            SocketAddr::V4(address) => {
-                raw.v4 = libc::sockaddr_in {
-                    sin_family: libc::AF_INET as libc::sa_family_t,
-                    sin_port: address.port().to_be(),
-                    sin_addr: libc::in_addr { s_addr: u32::from_ne_bytes(address.ip().octets()) },
-                    sin_zero: [0; 8],
-                };
-                (raw, size_of::<libc::sockaddr_in>() as libc::socklen_t)
-            }
-            SocketAddr::V6(address) => {
-                raw.v6 = libc::sockaddr_in6 {
-                    sin6_family: libc::AF_INET6 as libc::sa_family_t,
-                    sin6_port: address.port().to_be(),
-                    sin6_flowinfo: address.flowinfo(),
-                    sin6_addr: libc::in6_addr { s6_addr: address.ip().octets() },
-                    sin6_scope_id: address.scope_id(),
-                };
-                (raw, size_of::<libc::sockaddr_in6>() as libc::socklen_t)
-            }
-        }
-    }
-
-    /// An IPv4 address that came through an IPv6 socket is an IPv4 address again; `None` for a unix socket.
-    fn address(self) -> Option<SocketAddr> {
-        // SAFETY: every field starts with the family, and all bytes are initialised.
-        match i32::from(unsafe { self.family }) {
-            libc::AF_INET => {
-                // SAFETY: the kernel has written an address of this family; any bytes are valid for it.
-                let address = unsafe { self.v4 };
-                let ip = Ipv4Addr::from(address.sin_addr.s_addr.to_ne_bytes());
-                Some(SocketAddr::new(ip.into(), u16::from_be(address.sin_port)))
-            }
-            libc::AF_INET6 => {
-                // SAFETY: as above.
-                let address = unsafe { self.v6 };
-                let ip = Ipv6Addr::from(address.sin6_addr.s6_addr).to_canonical();
-                Some(SocketAddr::new(ip, u16::from_be(address.sin6_port)))
-            }
-            _ => None,
-        }
-    }
-
-    fn as_ptr(&self) -> *const libc::sockaddr {
-        (&raw const *self).cast()
-    }
-
-    fn as_mut_ptr(&mut self) -> *mut libc::sockaddr {
-        (&raw mut *self).cast()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::net::UnixStream;
+    use std::os::unix::net::{UnixDatagram, UnixStream};
 
-    #[test]
-    fn addresses_come_back_as_they_were() {
-        for text in ["127.0.0.1:8000", "0.0.0.0:0", "[::1]:8000", "[2001:db8::1]:65535"] {
-            let address: SocketAddr = text.parse().unwrap();
-            assert_eq!(RawAddress::from(address).0.address(), Some(address));
-        }
-        let mapped: SocketAddr = "[::ffff:192.0.2.1]:80".parse().unwrap();
-        assert_eq!(RawAddress::from(mapped).0.address(), Some("192.0.2.1:80".parse().unwrap()));
-    }
+    const OPTIONS: Options = Options { defer_seconds: 1, unsent_limit: 1024 };
 
     #[test]
     fn nothing_waits_on_a_new_listener() {
-        let options = Options { defer_seconds: 1, unsent_limit: 1024 };
-        let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), false, options).unwrap();
+        let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), false, OPTIONS).unwrap();
         listener.listen(1).unwrap();
-        assert_ne!(listener.local_address().unwrap().port(), 0);
+        assert!(matches!(listener.place().unwrap(), Place::Tcp(address) if address.port() != 0));
         assert_eq!(listener.accept().unwrap_err().kind(), io::ErrorKind::WouldBlock);
     }
 
@@ -263,9 +251,28 @@ mod tests {
     fn clients_of_a_unix_socket_have_no_address() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("socket");
-        let listener = Listener::from(UnixListener::bind(&path).unwrap());
-        assert_eq!(listener.local_address().unwrap_err().kind(), io::ErrorKind::AddrNotAvailable);
+        let listener = Listener::bind_unix(&path).unwrap();
+        assert_eq!(UnixStream::connect(&path).unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+        listener.listen(1).unwrap();
+        assert_eq!(listener.place().unwrap(), Place::Unix(path.clone()));
         let _client = UnixStream::connect(&path).unwrap();
         assert_eq!(listener.accept().unwrap().1, None);
+    }
+
+    #[test]
+    fn only_who_refuses_is_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name| folder.path().join(name);
+        let listener = Listener::bind_unix(&path("socket")).unwrap();
+        listener.listen(0).unwrap();
+        // From the second time on there is no room.
+        for _ in 0..3 {
+            assert!(!is_abandoned(&path("socket")).unwrap());
+        }
+        drop(listener);
+        assert!(is_abandoned(&path("socket")).unwrap());
+        let _other = UnixDatagram::bind(path("datagrams")).unwrap();
+        assert!(is_abandoned(&path("datagrams")).is_err());
+        assert!(is_abandoned(&path("missing")).is_err());
     }
 }

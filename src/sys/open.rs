@@ -16,6 +16,11 @@ pub(crate) fn open_directory(path: &CStr) -> io::Result<OwnedFd> {
     open_at(None, path, libc::O_PATH | libc::O_DIRECTORY)
 }
 
+/// Opens a path only as something to be told from others; a symlink itself, not its target. Allocates no memory.
+pub(crate) fn open_to_identify(path: &CStr) -> io::Result<OwnedFd> {
+    open_by_path(path, libc::O_PATH | libc::O_NOFOLLOW).map(OwnedFd::from)
+}
+
 /// Opens a file to append to it, and makes it if it is missing. A FIFO that is not read is an error and not a wait
 /// without end (O_NONBLOCK). Allocates no memory.
 pub(crate) fn open_to_append(path: &CStr) -> io::Result<File> {

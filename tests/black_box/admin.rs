@@ -192,7 +192,7 @@ fn other_machines_are_kept_out() {
     server.process.errors.await_line(|line| line.contains("admin pages at http://0.0.0.0:"));
     for (flags, code, words) in [
         (&["--admin", "0.0.0.0:0"][..], 1, "cannot use 0.0.0.0:0 for --admin: other machines reach it"),
-        (&["--admin", "9000"], 2, "neither HOST:PORT nor unix:/path"),
+        (&["--admin", "9000"], 2, "neither HOST:PORT, :PORT nor unix:/path"),
         (&["--admin", "unix:/nowhere/at/all"], 1, "cannot use unix:/nowhere/at/all for --admin"),
         (&["--health", "ping"], 2, "not a path that begins with a slash"),
     ] {

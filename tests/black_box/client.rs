@@ -4,6 +4,9 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -67,9 +70,24 @@ impl Client {
         Client { stream: Stream::Plain(stream), received: Vec::new(), name: name.to_owned() }
     }
 
+    /// Connects to a socket file.
+    pub(crate) fn connect_unix(path: &Path, name: &str) -> Client {
+        let stream = UnixStream::connect(path).unwrap_or_else(|error| panic!("{name}: connect: {error}"));
+        // The calls that are made on it are those of any socket.
+        let stream = TcpStream::from(OwnedFd::from(stream));
+        stream.set_read_timeout(Some(PATIENCE)).expect("a read timeout");
+        stream.set_write_timeout(Some(PATIENCE)).expect("a write timeout");
+        Client { stream: Stream::Plain(stream), received: Vec::new(), name: name.to_owned() }
+    }
+
     /// Connects and speaks TLS. An end without close_notify is an error of every read from then on.
     pub(crate) fn connect_tls(address: SocketAddr, name: &str, config: &Arc<ClientConfig>) -> Client {
-        let Client { stream, received, name } = Client::connect(address, name);
+        Client::connect(address, name).begin_tls(config)
+    }
+
+    /// Speaks TLS from now on.
+    pub(crate) fn begin_tls(self, config: &Arc<ClientConfig>) -> Client {
+        let Client { stream, received, name } = self;
         let Stream::Plain(socket) = stream else { unreachable!("it was just connected") };
         let host = "localhost".try_into().expect("a host");
         let connection = ClientConnection::new(Arc::clone(config), host).expect("a session");

@@ -23,6 +23,8 @@ mod documents;
 mod drain;
 mod healthcheck;
 mod limits;
+mod listen;
+mod listen_unix;
 mod log_format;
 mod packaging;
 mod precompress;

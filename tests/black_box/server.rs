@@ -81,7 +81,12 @@ pub(crate) struct Server {
 impl Server {
     /// Starts `command` and waits for its line on standard error.
     pub(crate) fn start(command: Command) -> Server {
-        let process = Process::spawn(command);
+        Server::start_onto(command, Stdio::piped())
+    }
+
+    /// The same with something of the test's as standard output.
+    pub(crate) fn start_onto(command: Command, output: Stdio) -> Server {
+        let process = Process::spawn_onto(command, output);
         let listening_line = process.errors.await_line(|line| line.contains("listening on http"));
         let address = address_in(&listening_line);
         Server { process, address, listening_line, tls: None, _folder: None }
@@ -118,11 +123,18 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    pub(crate) fn spawn(mut command: Command) -> Process {
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    pub(crate) fn spawn(command: Command) -> Process {
+        Process::spawn_onto(command, Stdio::piped())
+    }
+
+    fn spawn_onto(mut command: Command, output: Stdio) -> Process {
+        command.stdout(output).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let errors = Lines::collect(child.stderr.take().expect("piped"));
-        let output = Lines::collect(child.stdout.take().expect("piped"));
+        let output = match child.stdout.take() {
+            Some(stream) => Lines::collect(stream),
+            None => Lines::collect(std::io::empty()),
+        };
         Process { child, errors, output }
     }
 

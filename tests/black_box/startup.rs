@@ -123,7 +123,7 @@ fn an_empty_variable_is_no_variable() {
             // another machine (RFC 5737).
             command.args(["--host", "192.0.2.1"]);
             let (code, errors, _) = run_to_end(command);
-            assert!(code == Some(1) && errors[0].contains("port 8000"), "{errors:?}");
+            assert!(code == Some(1) && errors[0].contains("192.0.2.1:8000"), "{errors:?}");
             continue;
         }
         command.args(["-p", "0"]);
@@ -147,7 +147,7 @@ fn a_variable_that_kubernetes_sets_is_passed_over() {
             command.args(["--host", "192.0.2.1"]);
             let (code, errors, _) = run_to_end(command);
             assert!(code == Some(1) && errors.len() == 2, "{errors:?}");
-            assert!(errors[0].contains(&warning) && errors[1].contains("port 8000"), "{errors:?}");
+            assert!(errors[0].contains(&warning) && errors[1].contains("192.0.2.1:8000"), "{errors:?}");
             continue;
         }
         command.args(["-p", "0"]);

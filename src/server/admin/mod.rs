@@ -15,12 +15,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use self::connection::Connection;
-use self::listener::AdminListener;
+use self::listener::AdminListeners;
 use self::report::{LastMinute, Report, SAMPLING, Sample, Sources};
 use super::workers::Workers;
 use crate::http::request::Request;
 use crate::http::status::Status;
 use crate::sys::epoll::{Epoll, Interest};
+use crate::sys::listener::Listener;
 
 /// Connections at once: another one takes the place of the oldest.
 const CONNECTIONS: usize = 16;
@@ -29,8 +30,10 @@ const TIME: Duration = Duration::from_secs(10);
 /// The time for which no connection is accepted after descriptors or memory were short.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// The token of the listener; those of connections are above it.
-pub(super) const LISTENER: u64 = 16;
+/// The token of the first listener; the others follow. What else the main thread waits for has lower ones.
+const LISTENERS: u64 = 16;
+/// The tokens of connections are above this one.
+const LAST_OF_LISTENERS: u64 = u32::MAX as u64;
 
 struct Slot {
     token: u64,
@@ -41,7 +44,7 @@ struct Slot {
 
 /// The admin address and its connections, as the main thread has them.
 pub(super) struct Admin {
-    listener: AdminListener,
+    listeners: Vec<Listener>,
     /// When accepting goes on, while it is paused.
     accepts_again: Option<Instant>,
     /// The oldest first.
@@ -53,26 +56,36 @@ pub(super) struct Admin {
 }
 
 impl Admin {
-    /// Watches a listener.
+    /// Watches the listeners.
     ///
     /// # Errors
-    /// It cannot be watched.
+    /// They cannot be watched.
     pub(super) fn new(
-        listener: AdminListener,
+        listeners: AdminListeners,
         workers: Arc<Workers>,
         sources: Sources,
         epoll: &Epoll,
     ) -> io::Result<Admin> {
-        epoll.add(listener.socket(), LISTENER, Interest::Readable)?;
+        let listeners = listeners.sockets;
+        for (token, listener) in (LISTENERS..).zip(&listeners) {
+            epoll.add(listener, token, Interest::Readable)?;
+        }
         let responder = Responder { workers, sources, minute: LastMinute::default() };
         let (slots, samples_at) = (Vec::new(), Instant::now());
-        Ok(Admin { listener, accepts_again: None, slots, last_token: LISTENER, responder, samples_at })
+        Ok(Admin {
+            listeners,
+            accepts_again: None,
+            slots,
+            last_token: LAST_OF_LISTENERS,
+            responder,
+            samples_at,
+        })
     }
 
     /// Goes on where something is ready.
     pub(super) fn advance(&mut self, token: u64, epoll: &Epoll) {
-        if token == LISTENER {
-            return self.accept(epoll);
+        if token <= LAST_OF_LISTENERS {
+            return self.accept((token - LISTENERS) as usize, epoll);
         }
         let Some(index) = self.slots.iter().position(|slot| slot.token == token) else { return };
         let slot = &mut self.slots[index];
@@ -90,15 +103,18 @@ impl Admin {
         }
     }
 
-    fn accept(&mut self, epoll: &Epoll) {
+    fn accept(&mut self, index: usize, epoll: &Epoll) {
+        let Some(listener) = self.listeners.get(index) else { return };
         for _ in 0..CONNECTIONS {
-            let socket = match self.listener.socket().accept() {
+            let socket = match listener.accept() {
                 Ok((socket, _)) => socket,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 // The listener stays readable: without a pause the loop would spin.
                 Err(_) => {
-                    // It is watched: removing it cannot fail.
-                    let _ = epoll.delete(self.listener.socket());
+                    for listener in &self.listeners {
+                        // It is watched, unless another one was short in the same turn: removing it cannot fail.
+                        let _ = epoll.delete(listener);
+                    }
                     self.accepts_again = Some(Instant::now() + ACCEPT_PAUSE);
                     return;
                 }
@@ -119,8 +135,14 @@ impl Admin {
     pub(super) fn check_times(&mut self, now: Instant, epoll: &Epoll) -> Instant {
         self.slots.retain(|slot| slot.ends > now);
         if self.accepts_again.is_some_and(|time| time <= now) {
-            let is_watched = epoll.add(self.listener.socket(), LISTENER, Interest::Readable).is_ok();
-            self.accepts_again = (!is_watched).then(|| now + ACCEPT_PAUSE);
+            self.accepts_again = None;
+            for (token, listener) in (LISTENERS..).zip(&self.listeners) {
+                let added = epoll.add(listener, token, Interest::Readable);
+                // One that was added at the last attempt stays.
+                if added.is_err_and(|error| error.kind() != io::ErrorKind::AlreadyExists) {
+                    self.accepts_again = Some(now + ACCEPT_PAUSE);
+                }
+            }
         }
         if self.samples_at <= now {
             self.samples_at = now + SAMPLING;

@@ -1,5 +1,6 @@
 //! The requests of a connection: answered, refused, or kept until the rest of them or a job is there.
 
+use std::num::NonZeroU16;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
@@ -122,12 +123,12 @@ impl Connection {
 
     /// What is answered to a request before the site is asked.
     fn before_site<'a>(&self, request: &Request, client: Client, gate: Gate<'a>) -> BeforeSite<'a> {
-        let is_redirected = self.remote.is_redirected && !self.remote.is_https(request);
+        let https_port = self.remote.redirects_to.filter(|_| !self.remote.is_https(request));
         BeforeSite {
             client,
             allowed: gate.allowed,
             health: gate.health,
-            https_port: is_redirected.then_some(gate.https_port),
+            https_port: https_port.map(NonZeroU16::get),
         }
     }
 

@@ -99,7 +99,6 @@ impl Driver {
                 allowed: None,
                 limits: &self.limits,
                 health: None,
-                https_port: 443,
             },
             is_stopping: self.is_stopping,
             may_linger: self.may_linger,

@@ -1,61 +1,13 @@
-//! The address to listen on, and how the server that is started last takes over a port that several share.
+//! The port that several servers share: the one that is started last takes it over.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
-
-use super::{Context, Error};
-use crate::config::Listen;
-use crate::sys::listener::{Listener, Options};
-
-/// Options that all accepted sockets inherit.
-const OPTIONS: Options = Options {
-    // The request is there when a connection is handed over, and can be read at once. A client that says nothing is
-    // handed over a little later.
-    defer_seconds: 1,
-    // Limit for a client that has proved nothing yet. With the kernel's default of megabytes, a thousand clients that
-    // never read cost gigabytes, and seconds to fill and to free them.
-    unsent_limit: 256 * 1024,
-};
-
-/// The socket that a supervisor passes on. To be called before anything is opened.
-pub(super) fn inherited() -> Result<Option<Listener>, Error> {
-    Listener::inherited(OPTIONS).context(|| "cannot use LISTEN_FDS".into())
-}
-
-/// Takes the first address of the host that can be had. Nobody can connect before [`listen`].
-pub(super) fn bind(listen: &Listen) -> Result<Listener, Error> {
-    let host = listen.host.as_str();
-    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    let addresses = (bare, listen.port).to_socket_addrs().context(|| format!("cannot resolve {host}"))?;
-    let mut result = Err(io::ErrorKind::AddrNotAvailable.into());
-    for address in addresses {
-        result = Listener::bind(address, listen.reuse_port, OPTIONS);
-        if result.is_ok() {
-            break;
-        }
-    }
-    result.context(|| format!("cannot listen on {host} port {}", listen.port))
-}
-
-/// Lets clients connect, and returns the address. On a port that is shared, this server gets all new connections from
-/// now on, and the others can finish and close without losing any.
-pub(super) fn listen(listener: &Listener, listen: &Listen) -> Result<SocketAddr, Error> {
-    let begin = || {
-        let is_new = listener.listen(i32::from(listen.backlog))?;
-        let address = listener.local_address()?;
-        if is_new && listener.shares_port()? {
-            listener.prefer(index_of_last(address))?;
-        }
-        Ok(address)
-    };
-    begin().context(|| format!("cannot listen on {} port {}", listen.host, listen.port))
-}
+use std::net::{IpAddr, SocketAddr};
 
 /// The number of the socket that has begun to listen last, among those that share an address. It stays right when that
 /// one is closed, and when only one is left. In between, where one of three or more is closed, the kernel may choose
 /// among those that are left: a program of the classic kind cannot know how many there are.
-fn index_of_last(address: SocketAddr) -> u32 {
+pub(super) fn index_of_last(address: SocketAddr) -> u32 {
     let path = if address.is_ipv4() { "/proc/net/tcp" } else { "/proc/net/tcp6" };
     let count = File::open(path).and_then(|file| count_listeners(BufReader::new(file), address));
     match count {
@@ -100,6 +52,9 @@ fn in_table(address: SocketAddr) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::listener::{Listener, Options, Place};
+
+    const OPTIONS: Options = Options { defer_seconds: 1, unsent_limit: 256 * 1024 };
 
     #[test]
     fn the_last_of_several() {
@@ -120,7 +75,10 @@ mod tests {
     }
 
     fn port_of(listener: &Listener) -> u16 {
-        listener.local_address().unwrap().port()
+        match listener.place().unwrap() {
+            Place::Tcp(address) => address.port(),
+            place => panic!("{place:?}"),
+        }
     }
 
     #[test]
