@@ -31,11 +31,14 @@ opens \fB\-\-file\-log\fR again
 HTTPD_\fIOPTION\fR
 stands for the option that is named beside it; the option wins, and an empty variable counts as not set
 .TP
+HTTPD_LISTEN
+has several addresses with blanks between them
+.TP
 RUST_LOG
 is \fBinfo\fR (the default), \fBwarn\fR (no access lines) or \fBoff\fR
 .TP
 LISTEN_FDS, LISTEN_PID
-pass a listening socket, as systemd does
+pass listening sockets, of TCP or unix, as systemd does; they are used instead of \fB\-\-listen\fR, \fB\-\-host\fR and \fB\-\-port\fR
 .TP
 NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID
 name the supervisor that hears that the server is ready, reloads, stops and lives, as systemd does

@@ -40,9 +40,10 @@ impl fmt::Display for Address {
     }
 }
 
-/// Several addresses, with blanks between them.
+/// One address, or several with blanks between them.
 pub(super) fn parse_list(text: &str) -> Result<Vec<Address>, String> {
-    text.split_whitespace().map(parse).collect()
+    let addresses = text.split_whitespace().map(parse).collect::<Result<Vec<_>, _>>()?;
+    if addresses.is_empty() { Err("no address".into()) } else { Ok(addresses) }
 }
 
 /// `HOST:PORT`, `:PORT` for all addresses of the machine, or `unix:/path`, after which `,mode=0660` may stand.
@@ -119,8 +120,8 @@ mod tests {
     #[test]
     fn lists() {
         for (text, expected) in [
-            ("", Some(0)),
-            (" \n", Some(0)),
+            ("", None),
+            (" \n", None),
             (":80", Some(1)),
             (" :80  unix:/a\t[::1]:0\n", Some(3)),
             (":80 a", None),

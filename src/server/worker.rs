@@ -72,7 +72,9 @@ pub(super) enum Speech {
     Http,
     Https(Arc<Tls>),
     /// HTTP, and requests are redirected to the port that speaks TLS.
-    Redirects { https_port: NonZeroU16 },
+    Redirects {
+        https_port: NonZeroU16,
+    },
 }
 
 /// The things that a worker gets from the server.

@@ -79,6 +79,32 @@ fn clients_are_called_unix_in_json_too() {
 }
 
 #[test]
+fn a_proxy_that_is_trusted_names_its_clients() {
+    let site = Site::new();
+    let (path, flags) = place(&site);
+    let request = "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 192.0.2.7\r\n\r\n";
+    for (extra, sent, expected) in [
+        (&[][..], request.to_owned(), "unix"),
+        (&["--trusted-proxies", "127.0.0.1"], request.to_owned(), "unix"),
+        (&["--trusted-proxies", "unix"], request.to_owned(), "192.0.2.7"),
+        (
+            &["--trusted-proxies", "unix", "--proxy-protocol"],
+            format!("PROXY TCP4 192.0.2.8 192.0.2.1 1 80\r\n{request}"),
+            "192.0.2.8",
+        ),
+    ] {
+        let all: Vec<&str> = flags.iter().map(String::as_str).chain(extra.iter().copied()).collect();
+        let process = start(command(&site, &all));
+        let mut client = Client::connect_unix(&path, expected);
+        client.send(sent);
+        assert_eq!(client.response().text(), WELCOME);
+        process.errors.await_line(|line| line.starts_with(&format!("{expected} - - [")));
+        drop(process);
+        eventually("it is removed", || !path.exists());
+    }
+}
+
+#[test]
 fn clients_without_an_address_are_not_counted_by_it() {
     let site = Site::new();
     let (path, flags) = place(&site);
@@ -192,17 +218,18 @@ fn who_waits_at_the_end_is_served() {
     let site = Site::new();
     let (path, flags) = place(&site);
     let mut process = start(command(&site, &flags));
-    let mut client = Client::connect_unix(&path, "idle");
-    assert_eq!(client.get("/").text(), WELCOME);
-    process.signal(libc::SIGTERM);
-    let mut late = Client::connect_unix(&path, "late");
-    // A request that is on its way when the signal comes is answered.
-    if late.try_send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").is_ok() {
-        let answer = late.read_until_closed();
-        assert!(answer.is_empty() || answer.ends_with(WELCOME.as_bytes()));
+    let mut idle = Client::connect_unix(&path, "idle");
+    assert_eq!(idle.get("/").text(), WELCOME);
+    let mut waiting: Vec<_> = (0..50).map(|_| Client::connect_unix(&path, "waiting")).collect();
+    for client in &mut waiting {
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     }
+    process.signal(libc::SIGTERM);
+    for client in &mut waiting {
+        assert_eq!(client.response().text(), WELCOME);
+    }
+    idle.assert_closed();
     assert_eq!(process.await_exit().code(), Some(0));
-    client.assert_closed();
 }
 
 #[test]

@@ -94,12 +94,7 @@ impl Driver {
             sends_until: Instant::now() + Duration::from_secs(60),
             recorder: &mut self.recorder,
             jobs: &mut self.jobs,
-            gate: Gate {
-                proxies: &self.proxies,
-                allowed: None,
-                limits: &self.limits,
-                health: None,
-            },
+            gate: Gate { proxies: &self.proxies, allowed: None, limits: &self.limits, health: None },
             is_stopping: self.is_stopping,
             may_linger: self.may_linger,
         };

@@ -6,7 +6,7 @@ pub(super) mod socket_file;
 mod takeover;
 
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 
 use self::socket_file::SocketFiles;
 use super::{Context, Error};
@@ -47,9 +47,8 @@ impl Binder<'_> {
     pub(super) fn bind(&mut self, address: &Address) -> Result<Vec<Listener>, Error> {
         match address {
             Address::Tcp { host, port } => {
-                let addresses = (host.as_str(), *port).to_socket_addrs();
-                let addresses = addresses.context(|| format!("cannot resolve {host}"))?;
-                self.bind_each(addresses).context(|| format!("cannot listen on {address}"))
+                let addresses = resolve(host, *port).context(|| format!("cannot resolve {host}"))?;
+                self.bind_each(&addresses).context(|| format!("cannot listen on {address}"))
             }
             Address::Unix { path, mode } => {
                 let listener = self.files.bind(path, *mode, self.owner);
@@ -60,16 +59,10 @@ impl Binder<'_> {
 
     /// Takes the addresses of one host, with one port for all if the system is to choose it. One that cannot be had
     /// costs a warning, unless there is no other.
-    fn bind_each(&self, resolved: impl Iterator<Item = SocketAddr>) -> io::Result<Vec<Listener>> {
-        let mut addresses = Vec::new();
-        for address in resolved {
-            if !addresses.contains(&address) {
-                addresses.push(address);
-            }
-        }
+    fn bind_each(&self, addresses: &[SocketAddr]) -> io::Result<Vec<Listener>> {
         let mut taken = Taken::default();
         for _ in 0..ATTEMPTS {
-            taken = self.try_to_bind(&addresses);
+            taken = self.try_to_bind(addresses);
             let is_in_use =
                 |(address, error): &Failure| address.port() == 0 && error.kind() == io::ErrorKind::AddrInUse;
             if !taken.failures.iter().any(is_in_use) {
@@ -102,6 +95,21 @@ impl Binder<'_> {
         }
         taken
     }
+}
+
+/// The addresses that a host stands for, each once. `localhost` is the loopback of both versions, whatever the files of
+/// the machine say (RFC 6761 section 6.3): clients try both.
+fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    if host.eq_ignore_ascii_case("localhost") {
+        return Ok(vec![(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()]);
+    }
+    let mut addresses = Vec::new();
+    for address in (host, port).to_socket_addrs()? {
+        if !addresses.contains(&address) {
+            addresses.push(address);
+        }
+    }
+    Ok(addresses)
 }
 
 /// An address that could not be had.
@@ -154,7 +162,7 @@ mod tests {
     fn bind(addresses: &[SocketAddr]) -> io::Result<Vec<Listener>> {
         let mut files = SocketFiles::default();
         let binder = Binder { reuse_port: false, owner: None, files: &mut files };
-        binder.bind_each(addresses.iter().copied())
+        binder.bind_each(addresses)
     }
 
     fn ports(listeners: &[Listener]) -> Vec<u16> {
@@ -164,10 +172,21 @@ mod tests {
     #[test]
     fn all_addresses_of_a_host_have_one_port() {
         let host = [1, 2, 3].map(|last| SocketAddr::from(([127, 0, 0, last], 0)));
-        for addresses in [&host[..], &[host[0], host[0], host[1]]] {
-            let ports = ports(&bind(addresses).unwrap());
-            assert!(ports.len() == addresses.len().min(3) - usize::from(addresses[0] == addresses[1]));
-            assert!(ports.iter().all(|&port| port == ports[0] && port != 0), "{ports:?}");
+        let ports = ports(&bind(&host).unwrap());
+        assert!(ports.len() == 3 && ports.iter().all(|&port| port == ports[0] && port != 0), "{ports:?}");
+    }
+
+    #[test]
+    fn names() {
+        for (host, expected) in [
+            ("127.0.0.1", &["127.0.0.1:80"][..]),
+            ("::", &["[::]:80"]),
+            ("localhost", &["127.0.0.1:80", "[::1]:80"]),
+            ("LOCALHOST", &["127.0.0.1:80", "[::1]:80"]),
+        ] {
+            let addresses: Vec<String> =
+                resolve(host, 80).unwrap().iter().map(SocketAddr::to_string).collect();
+            assert_eq!(addresses, expected, "{host}");
         }
     }
 

@@ -1,12 +1,16 @@
 //! Socket files: made at the start, removed at the end.
 
-use std::fs::{self, Permissions};
+use std::ffi::CString;
+use std::fs::{self, File, Permissions};
 use std::io;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt, lchown};
+use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
 use crate::sys::file_remover::FileRemover;
 use crate::sys::listener::{Listener, is_abandoned};
+use crate::sys::open::open_to_identify;
 use crate::sys::user::Identity;
 
 /// The socket files that this server has made. Dropping it removes those that are still the ones that were made.
@@ -32,13 +36,8 @@ impl SocketFiles {
         make_room(path)?;
         let listener = Listener::bind_unix(path)?;
         self.made.push(path.to_owned());
-        if let Some(mode) = mode {
-            fs::set_permissions(path, Permissions::from_mode(mode))?;
-        }
-        if let Some(Identity { user, group }) = owner
-            && let Err(error) = lchown(path, Some(user), Some(group))
-        {
-            log::warn!("unix:{} keeps its owner: {error}", path.display());
+        if mode.is_some() || owner.is_some() {
+            adjust(path, mode, owner)?;
         }
         Ok(listener)
     }
@@ -64,6 +63,25 @@ impl Drop for SocketFiles {
             let _ = fs::remove_file(path);
         }
     }
+}
+
+/// Sets the permissions and the owner of a socket file. This may be root in a folder of others: so it is what was opened
+/// that changes, and nothing that has taken its name.
+fn adjust(path: &Path, mode: Option<u32>, owner: Option<Identity>) -> io::Result<()> {
+    let file = File::from(open_to_identify(&CString::new(path.as_os_str().as_bytes())?)?);
+    if !file.metadata()?.file_type().is_socket() {
+        return Err(io::Error::other("it was replaced by something else"));
+    }
+    let opened = format!("/proc/self/fd/{}", file.as_raw_fd());
+    if let Some(mode) = mode {
+        fs::set_permissions(&opened, Permissions::from_mode(mode))?;
+    }
+    if let Some(Identity { user, group }) = owner
+        && let Err(error) = chown(&opened, Some(user), Some(group))
+    {
+        log::warn!("unix:{} keeps its owner: {error}", path.display());
+    }
+    Ok(())
 }
 
 /// Removes a socket file that refuses connections.
