@@ -260,6 +260,10 @@ pub struct Tls {
     /// Redirect plain HTTP on this port of the same hosts to https, but for /.well-known/acme-challenge/
     #[arg(long, env = "HTTPD_HTTP_REDIRECT", value_name = "PORT")]
     pub http_redirect: Option<u16>,
+
+    /// Speak HTTP/1.1 only; otherwise a client may choose HTTP/2, without TLS by beginning with it
+    #[arg(long, env = "HTTPD_NO_HTTP2", value_parser = clap::builder::FalseyValueParser::new())]
+    pub no_http2: bool,
 }
 
 /// Proxies in front of the server.

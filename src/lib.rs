@@ -6,7 +6,7 @@
 //! | --- | --- |
 //! | [`http`] | the meaning of bytes, without a version of the protocol (RFC 9110) |
 //! | [`http1`] | HTTP/1.1 on the wire (RFC 9112) |
-//! | [`http2`] | HTTP/2 on the wire (RFC 9113, 7541) |
+//! | [`http2`] | HTTP/2 on the wire (RFC 9113, 7541, 9218) |
 //! | `codec` | the bytes of the content codings: compressing, and comparing what is decoded |
 //! | [`rules`], [`listing`] | the files `_headers` and `_redirects`; the page that shows a folder |
 //! | `site` | the representation that answers a request |
@@ -16,16 +16,17 @@
 //! | [`config`] | every flag |
 //!
 //! Dependencies go one way: `main -> server -> site -> http`. `http1`, `http2`, `rules` and `listing` use `http`,
-//! which does not know them, and `sys` is beneath `server` and `site`. `http` and `sys` never meet: the meaning of
-//! bytes does not depend on where they come from, so every test of the pure modules is a table. `tests/layers.rs`
-//! fails on a wrong arrow.
+//! which does not know them, and `sys` is beneath `server` and `site`. `http` and `sys` never meet: the meaning of bytes does not
+//! depend on where they come from, so every test of the pure modules is a table. `tests/layers.rs` fails on a wrong
+//! arrow.
 //!
 //! # The way of a request
 //!
 //! 1. `server::worker`: epoll says that something is ready. The worker accepts and reads everything that is, into one
 //!    arena, and only then answers: that is one *turn*. With TLS, `server::transport` decrypts while it reads; nothing
 //!    after it knows the difference (`server::tls`).
-//! 2. `server::connection`: the state machine of a connection feeds the bytes to [`http1::parser`].
+//! 2. `server::connection`: the state machine of a connection feeds the bytes to [`http1::parser`], or to
+//!    [`http2::session`], which knows the streams.
 //! 3. `site::Site::answer`: *method, target, rules, file, coding, preconditions, range, response*. Files come from
 //!    `site::cache`, which looks at each of them at most once a turn and is never stale all the same. Where the answer
 //!    has to wait, for a disk or for work that takes long, it is a job instead (`site::pending`): a thread of

@@ -10,7 +10,7 @@ const MAY_USE: [(&str, &[&str]); 14] = [
     ("lib", &[]),
     ("commands", &["codec", "config", "http", "rules", "site"]),
     ("config", &["http", "rules"]),
-    ("server", &["config", "http", "http1", "site", "sys", "throttle"]),
+    ("server", &["config", "http", "http1", "http2", "site", "sys", "throttle"]),
     ("site", &["codec", "config", "http", "listing", "rules", "sys", "throttle"]),
     ("codec", &["http"]),
     ("listing", &["http"]),

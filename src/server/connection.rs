@@ -4,6 +4,7 @@
 //! | --- | --- | --- | --- |
 //! | `ReadingProxyHeader` | readable | the head timeout, from its start | `Handshaking`, `Idle`, `Closed` |
 //! | `Handshaking` | what the session wants | the head timeout, from its start | `Idle`, `Lingering`, `Closed` |
+//! | `Http2` | readable, and writable while there is more to send | as `http2` says | `Lingering`, `Closed` |
 //! | `Idle` | readable | the idle timeout | any other |
 //! | `ReadingHead` | readable | the head timeout, from the first byte | any other |
 //! | `ReadingChunks` | readable | the stall timeout, from its start | any other |
@@ -18,6 +19,7 @@
 
 mod answering;
 mod closing;
+mod http2;
 mod proxied;
 mod sending;
 #[cfg(test)]
@@ -25,10 +27,11 @@ mod tests;
 
 use std::io;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use self::closing::Lingering;
+use self::http2::Http2;
 use self::sending::Sending;
 use super::before_site::Health;
 use super::close_reason::CloseReason;
@@ -45,6 +48,7 @@ use crate::http::fields::Fields;
 use crate::http::status::Status;
 use crate::http1::framing::Skipper;
 use crate::http1::parser::Parser;
+use crate::http2::head::Head;
 use crate::site::Site;
 use crate::site::now::Now;
 use crate::site::pending::{Job, Outcome, Pending};
@@ -73,8 +77,14 @@ pub(super) struct Turn<'a> {
     pub(super) jobs: &'a mut Vec<Arc<Job>>,
     /// What is looked at before the site is asked.
     pub(super) gate: Gate<'a>,
+    /// A head that is lent for a request of HTTP/2.
+    pub(super) head: &'a mut Head,
+    /// Whether HTTP/2 may be spoken.
+    pub(super) http2: bool,
     /// Whether every response is the last one of its connection.
     pub(super) is_stopping: bool,
+    /// Whether requests that come from now on are refused where the protocol has a way to do so.
+    pub(super) has_drained: bool,
     /// Whether there is room to linger for a connection that was not admitted.
     pub(super) may_linger: bool,
 }
@@ -96,6 +106,7 @@ pub(super) struct Gate<'a> {
 enum State {
     ReadingProxyHeader(Box<ReadingProxyHeader>),
     Handshaking { since: Instant },
+    Http2(Box<Http2>),
     Idle { since: Instant },
     ReadingHead(Box<ReadingHead>),
     ReadingChunks(Box<ReadingChunks>),
@@ -152,7 +163,7 @@ pub(super) enum Event {
     /// There is room to send; or a new connection is to be looked at.
     Ready,
     /// The job that it waits for is done.
-    JobDone(Box<Outcome>),
+    JobDone(Weak<Job>, Box<Outcome>),
     /// The client sends no more.
     End,
     /// The connection is broken.
@@ -243,14 +254,29 @@ impl Connection {
     pub(super) fn idle_since(&self) -> Option<Instant> {
         match self.state {
             State::Idle { since } => Some(since),
+            State::Http2(ref http2) => http2.idle_since(),
             _ => None,
         }
+    }
+
+    /// Streams of HTTP/2 that are not over.
+    pub(super) fn streams(&self) -> usize {
+        match &self.state {
+            State::Http2(http2) => http2.streams(),
+            _ => 0,
+        }
+    }
+
+    /// True if it speaks HTTP/2.
+    pub(super) fn is_http2(&self) -> bool {
+        matches!(self.state, State::Http2(_))
     }
 
     /// The state, as it is counted; `None` once it is closed.
     pub(super) fn activity(&self) -> Option<Activity> {
         Some(match &self.state {
             State::Idle { .. } => Activity::Idle,
+            State::Http2(http2) => http2.activity(),
             State::ReadingProxyHeader(_)
             | State::Handshaking { .. }
             | State::ReadingHead(_)
@@ -274,6 +300,7 @@ impl Connection {
     /// What epoll is to wait for.
     pub(super) fn interest(&self) -> Interest {
         match &self.state {
+            State::Http2(http2) => http2.interest(self.transport.unsent()),
             State::Fetching(_) => Interest::Nothing,
             State::Sending(sending) if sending.job.is_some() => Interest::Nothing,
             State::Sending(_) => Interest::Writable,
@@ -291,6 +318,7 @@ impl Connection {
             State::Idle { since } => *since + timeouts.idle,
             State::ReadingHead(reading) => reading.since + timeouts.head,
             State::ReadingChunks(reading) => reading.since + timeouts.stall,
+            State::Http2(http2) => http2.next_look(timeouts),
             State::Fetching(fetching) => fetching.since + timeouts.stall,
             State::Sending(sending) => sending.progress.next_look(timeouts),
             State::SkippingBody { since, .. } => *since + timeouts.stall,
@@ -312,6 +340,7 @@ impl Connection {
             State::ReadingHead(_) => self.give_up(Status::RequestTimeout, turn),
             State::ReadingChunks(_) => self.answer_without_body(turn),
             State::Fetching(_) => self.give_up(Status::ServiceUnavailable, turn),
+            State::Http2(_) => self.check_http2(turn),
             State::Sending(sending) => {
                 let sent = sending.output.sent_bytes();
                 match self.transport.unacknowledged() {
@@ -344,8 +373,8 @@ impl Connection {
         let arrived = match event {
             Event::Received(range) => &turn.arena[range],
             Event::Ready => &[],
-            Event::JobDone(outcome) => {
-                self.note_outcome(*outcome, turn.now.instant);
+            Event::JobDone(job, outcome) => {
+                self.note_outcome(&job, *outcome, turn.now.instant);
                 &[]
             }
             Event::End => return self.note_end(turn),
@@ -369,6 +398,15 @@ impl Connection {
                 // A session may have read something that is no part of a request.
                 State::Idle { .. } if self.remote.is_served() && input.is_empty() => false,
                 State::Idle { .. } if !self.remote.is_served() => self.turn_away(&mut input, turn),
+                State::Http2(_) => self.advance_http2(&mut input, turn),
+                State::Idle { .. } | State::ReadingHead(_)
+                    if self.sent == 0
+                        && turn.http2
+                        && !self.transport.is_tls()
+                        && http2::may_be_preface(input.rest()) =>
+                {
+                    self.read_preface(&mut input, turn)
+                }
                 State::Idle { .. } | State::ReadingHead(_) | State::Fetching(_) => {
                     let is_last = turn.is_stopping || self.is_last();
                     match self.answer_requests(&mut input, turn, is_last) {
@@ -401,7 +439,11 @@ impl Connection {
             return false;
         }
         turn.recorder.count_handshake(self.transport.version());
-        self.state = State::Idle { since: turn.now.instant };
+        if self.transport.speaks_http2() {
+            self.begin_http2(turn);
+        } else {
+            self.state = State::Idle { since: turn.now.instant };
+        }
         true
     }
 
@@ -414,13 +456,15 @@ impl Connection {
         match &self.state {
             State::Lingering(lingering) => self.state = State::Closed(lingering.reason),
             State::ReadingChunks(_) => self.answer_without_body(turn),
+            State::Http2(_) => self.end_http2_input(turn),
             _ if self.transport.is_tls() => self.finish(CloseReason::ClientClosed, turn.now.instant),
             _ => self.abort(CloseReason::ClientClosed, turn),
         }
     }
 
-    fn note_outcome(&mut self, outcome: Outcome, now: Instant) {
+    fn note_outcome(&mut self, job: &Weak<Job>, outcome: Outcome, now: Instant) {
         match &mut self.state {
+            State::Http2(http2) => http2.note_outcome(job, outcome, now),
             State::Fetching(fetching) => fetching.pending.add(Arc::clone(&fetching.job), outcome),
             State::Sending(sending) => {
                 sending.job = None;
@@ -441,6 +485,7 @@ impl Connection {
             }
             State::Fetching(fetching) => std::mem::take(&mut fetching.held),
             State::Sending(sending) => std::mem::take(&mut sending.held),
+            State::Http2(http2) => http2.take_held(),
             _ => Vec::new(),
         }
     }

@@ -99,6 +99,7 @@ pub(super) struct Counters {
     closed: [Count; CloseReason::WORDS.len()],
     refused: [Count; LIMITS.len()],
     handshakes: [Count; HANDSHAKES.len()],
+    streams: Count,
     cache: [Count; 5],
 }
 
@@ -122,6 +123,13 @@ impl Counters {
         if before != after {
             before.iter().for_each(|activity| self.connections[*activity as usize].subtract(1));
             after.iter().for_each(|activity| self.connections[*activity as usize].add(1));
+        }
+    }
+
+    /// Counts the streams of a connection, and no more those that it had before.
+    pub(super) fn move_streams(&self, before: usize, after: usize) {
+        if before != after {
+            self.streams.add((after as u64).wrapping_sub(before as u64));
         }
     }
 
@@ -166,6 +174,7 @@ pub(super) struct Sums {
     pub(super) closed: [u64; CloseReason::WORDS.len()],
     pub(super) refused: [u64; LIMITS.len()],
     pub(super) handshakes: [u64; HANDSHAKES.len()],
+    pub(super) streams: u64,
     pub(super) cache: CacheCounts,
 }
 
@@ -186,6 +195,7 @@ impl Sums {
             closed: array::from_fn(|reason| sum(&|counters| &counters.closed[reason])),
             refused: array::from_fn(|limit| sum(&|counters| &counters.refused[limit])),
             handshakes: array::from_fn(|outcome| sum(&|counters| &counters.handshakes[outcome])),
+            streams: sum(&|counters| &counters.streams),
             cache: {
                 let [entries, bytes, hits, misses, looks] =
                     array::from_fn(|index| sum(&|counters| &counters.cache[index]));

@@ -258,6 +258,7 @@ fn start_workers(
             index,
             workers: Arc::clone(&workers),
             entrances: entrances.clone(),
+            http2: !config.tls.no_http2,
             limits: Arc::clone(&limits),
             root: root.clone(),
             files: config.files.clone(),

@@ -62,11 +62,12 @@ enum Piece {
     Content(Rc<Representation>, Range<u64>),
 }
 
-/// A response in the queue: the place of its body in the stream of all bytes, and what is to be told of it.
+/// A response in the queue: where it ends in the stream of all bytes, and what is to be told of it.
 #[derive(Debug)]
 struct Recorded {
-    body: u64,
     end: u64,
+    /// Bytes of its body, the last of which is the last one before its end.
+    length: u64,
     record: Record,
 }
 
@@ -94,6 +95,11 @@ impl Output {
         self.text.len() + self.pinned >= BATCH || self.has_file
     }
 
+    /// Whether nothing is queued.
+    pub(super) fn is_empty(&self) -> bool {
+        self.pieces.is_empty() && self.recorded.is_empty()
+    }
+
     /// Bytes that the socket has accepted since the queue was last empty.
     pub(super) fn sent_bytes(&self) -> u64 {
         self.sent
@@ -101,18 +107,19 @@ impl Output {
 
     /// The offset at which the next piece begins.
     pub(super) fn position(&mut self) -> u64 {
-        if self.pieces.is_empty() && self.recorded.is_empty() {
+        if self.is_empty() {
             (self.promised, self.sent, self.fetched) = (0, 0, 0);
         }
         self.promised
     }
 
     /// Queues the text that `write` appends.
-    pub(super) fn push_text(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+    pub(super) fn push_text<R>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> R) -> R {
         self.position();
         let start = self.text.len();
-        write(&mut self.text);
+        let result = write(&mut self.text);
         self.note_text(start);
+        result
     }
 
     /// Queues a range of a content.
@@ -142,7 +149,12 @@ impl Output {
 
     /// Keeps the record of a response whose body begins at this position and ends with the last piece.
     pub(super) fn push_record(&mut self, body: u64, record: Record) {
-        self.recorded.push_back(Recorded { body, end: self.promised, record });
+        self.push_record_of(self.promised - body, record);
+    }
+
+    /// Keeps the record of a response of so many bytes of content, the last of which is queued last.
+    pub(super) fn push_record_of(&mut self, length: u64, record: Record) {
+        self.recorded.push_back(Recorded { end: self.promised, length, record });
     }
 
     /// Copies a small range of a file, if that needs no disk.
@@ -159,6 +171,9 @@ impl Output {
     /// Queues the text from `start` on.
     fn note_text(&mut self, start: usize) {
         let end = self.text.len();
+        if end == start {
+            return;
+        }
         self.promised += (end - start) as u64;
         match self.pieces.back_mut() {
             Some(Piece::Text(last)) => *last = end,
@@ -318,19 +333,20 @@ impl Output {
             return None;
         }
         let finished = self.recorded.pop_front()?;
-        Some((finished.record, finished.end - finished.body))
+        Some((finished.record, finished.length))
     }
 
     /// The records of the responses that will never be sent whole, once the finished ones are taken.
     pub(super) fn take_broken(&mut self) -> Option<(Record, u64)> {
         let broken = self.recorded.pop_front()?;
-        Some((broken.record, self.sent.saturating_sub(broken.body)))
+        let lacks = broken.end.saturating_sub(self.sent);
+        Some((broken.record, broken.length.saturating_sub(lacks)))
     }
 }
 
 /// The range that the disk is asked for when another one is to be sent: the beginning of it, or the whole file when
 /// that is not more.
-fn to_fetch(open: &OpenFile, range: &Range<u64>) -> Range<u64> {
+pub(super) fn to_fetch(open: &OpenFile, range: &Range<u64>) -> Range<u64> {
     let is_small = open.length() <= FETCHED;
     if is_small { 0..open.length() } else { range.start..range.end.min(range.start + FETCHED) }
 }

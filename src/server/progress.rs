@@ -64,6 +64,41 @@ impl Progress {
     }
 }
 
+/// The time for which a client's window holds a response back, although it could be sent.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct WindowWait {
+    /// Since when it does.
+    since: Option<Instant>,
+    /// The time before that for which it did.
+    before: Duration,
+}
+
+impl WindowWait {
+    /// Notes whether it holds it back now.
+    pub(super) fn note(&mut self, is_held_back: bool, now: Instant) {
+        match (self.since, is_held_back) {
+            (None, true) => self.since = Some(now),
+            (Some(since), false) => {
+                self.before += now.saturating_duration_since(since);
+                self.since = None;
+            }
+            _ => {}
+        }
+    }
+
+    /// The end of the client's time, if its window is what the response waits for: the earlier of two, for a window that
+    /// does not grow, and for one that grows too slowly, with `sent` bytes so far.
+    pub(super) fn deadline(&self, timeouts: &Timeouts, sent: u64) -> Option<Instant> {
+        let since = self.since?;
+        let stalled = since + timeouts.stall;
+        if timeouts.min_rate == 0 {
+            return Some(stalled);
+        }
+        let earned = Duration::from_secs_f64(sent as f64 / f64::from(timeouts.min_rate));
+        Some(stalled.min(since + (timeouts.stall + earned).saturating_sub(self.before)))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -78,6 +78,11 @@ impl Recorder {
         }
     }
 
+    /// Ends the record of a response of which no more than these bytes are sent.
+    pub(super) fn note_unfinished(&mut self, record: &Record, bytes: u64, reason: CloseReason, now: Instant) {
+        self.end(record, bytes, now, Some(reason));
+    }
+
     fn end(&mut self, record: &Record, bytes: u64, now: Instant, broken: Option<CloseReason>) {
         let time = now.saturating_duration_since(record.arrived);
         let counters = self.workers.peer(self.index).counters();

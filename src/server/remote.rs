@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 use std::num::NonZeroU16;
 
+use super::before_site::BeforeSite;
 use super::client::Client;
+use super::connection::Gate;
 use super::limits::ConnectionLimits;
 use crate::config::Proxies;
 use crate::http::forwarded;
@@ -77,6 +79,22 @@ impl Remote {
         self.is_trusted && forwarded::is_https(request)
     }
 
+    /// What is answered to a request of this client before the site is asked.
+    pub(super) fn before_site<'a>(
+        &self,
+        request: &Request,
+        client: Client,
+        gate: Gate<'a>,
+    ) -> BeforeSite<'a> {
+        let https_port = self.redirects_to.filter(|_| !self.is_https(request));
+        BeforeSite {
+            client,
+            allowed: gate.allowed,
+            health: gate.health,
+            https_port: https_port.map(NonZeroU16::get),
+        }
+    }
+
     /// True for a proxy whose fields are believed.
     pub(super) fn is_trusted(&self) -> bool {
         self.is_trusted
@@ -92,9 +110,17 @@ impl Remote {
         (self.place == Place::Named).then(|| self.named.as_deref().copied().unwrap_or(self.client))
     }
 
-    /// Counts a client that the connection turns out to be of. Returns whether it may have one more; if not, it is to be
-    /// told so.
+    /// Counts the client of the first request, unless it is the proxy itself. Returns whether the client may have one more.
+    pub(super) fn count_named_client(&mut self, client: Client, limits: &ConnectionLimits) -> bool {
+        client == self.client || self.count(client, limits)
+    }
+
+    /// Counts a client that the connection turns out to be of, unless one is counted. Returns whether it may have one more;
+    /// if not, it is to be told so.
     pub(super) fn count(&mut self, client: Client, limits: &ConnectionLimits) -> bool {
+        if self.place != Place::Unnamed || !limits.count_clients() {
+            return true;
+        }
         let is_let_in = limits.acquire_client(client).is_ok();
         self.place = if is_let_in { Place::Named } else { Place::Refused };
         self.named = (is_let_in && client != self.client).then(|| client.into());

@@ -15,6 +15,8 @@ pub(super) use crate::sys::socket::MAX_SLICES;
 pub(super) const RECEIVED: usize = tls::MAX_HELD;
 /// Bytes of records that are collected before they are sent: few calls, and no more in memory than one call takes.
 const COLLECTED: usize = 64 * 1024;
+/// Bytes that the kernel keeps unsent at most where several responses share a connection.
+const SHORT_QUEUE: u32 = 32 * 1024;
 
 /// A way to carry bytes: as they are, or encrypted by a session. Nothing here waits: a call that would have to fails with
 /// `WouldBlock`.
@@ -43,6 +45,11 @@ impl Transport {
     /// The version of TLS, once a handshake is done.
     pub(super) fn version(&self) -> Option<Version> {
         self.session.as_ref().and_then(|session| session.version())
+    }
+
+    /// True once a handshake has agreed on HTTP/2.
+    pub(super) fn speaks_http2(&self) -> bool {
+        self.session.as_ref().is_some_and(|session| session.speaks_http2())
     }
 
     /// True if it encrypts.
@@ -198,6 +205,11 @@ impl Transport {
     /// Lets the kernel keep as much of what could not be sent yet as it likes.
     pub(super) fn lengthen_queue(&self) {
         self.socket.lengthen_queue();
+    }
+
+    /// Lets the kernel keep few bytes that it cannot send yet: what is sent next is not far after them.
+    pub(super) fn shorten_queue(&self) {
+        self.socket.limit_queue(SHORT_QUEUE);
     }
 
     /// Says that nothing more is sent; the other direction stays open.

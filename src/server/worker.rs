@@ -36,6 +36,7 @@ use super::workers::{Finished, Incoming, Peer, Workers};
 use crate::config::{Files, LogFormat, Networks, Proxies, Timeouts};
 use crate::http::fields::Fields;
 use crate::http1::parser::Parser;
+use crate::http2::head::Head;
 use crate::site::now::Now;
 use crate::site::pending::Job;
 use crate::site::resolve::Root;
@@ -84,6 +85,8 @@ pub(super) struct Setup {
     pub(super) workers: Arc<Workers>,
     /// The listeners, until the server stops.
     pub(super) entrances: Vec<Entrance>,
+    /// Whether HTTP/2 may be spoken.
+    pub(super) http2: bool,
     pub(super) limits: Arc<ConnectionLimits>,
     pub(super) root: Root,
     pub(super) files: Files,
@@ -113,13 +116,14 @@ struct Slot {
     watched: Option<Interest>,
     /// When the timers will look at it.
     look: Option<Instant>,
-    /// The state in which it is counted.
+    /// The state in which it is counted, and the streams that are.
     counted: Option<Activity>,
+    streams: usize,
 }
 
 impl Slot {
     fn new(connection: Connection) -> Slot {
-        Slot { connection, watched: None, look: None, counted: None }
+        Slot { connection, watched: None, look: None, counted: None, streams: 0 }
     }
 }
 
@@ -145,6 +149,7 @@ pub(super) struct Worker {
     /// The fields that all responses of this second share.
     common: Fields,
     parser: Parser,
+    head: Head,
     output: Output,
     arena: Vec<u8>,
     /// Events of this turn by token. A token may stand here twice, when a job is done and the client leaves in one
@@ -188,6 +193,7 @@ impl Worker {
             recorder: Recorder::new(workers, index, log),
             common: Fields::common(now.seconds()),
             parser: Parser::new(),
+            head: Head::default(),
             output: Output::default(),
             arena: Vec::with_capacity(ARENA),
             events: Vec::new(),
@@ -288,7 +294,7 @@ impl Worker {
         for Finished { token, job, outcome } in peer.take_finished() {
             // The connection that asked for it may have left, and another one have the same token.
             if job.strong_count() > 0 && self.slots.contains(token) {
-                self.events.push((token, Event::JobDone(Box::new(outcome))));
+                self.events.push((token, Event::JobDone(job, Box::new(outcome))));
             }
         }
         if workers.is_stopping() && !self.is_stopping() {
@@ -359,7 +365,8 @@ impl Worker {
 
     /// Lets a connection act, and does what follows from its state.
     fn with_connection(&mut self, token: usize, act: impl FnOnce(&mut Connection, &mut Turn)) {
-        let (is_stopping, may_linger) = (self.is_stopping(), self.may_linger());
+        let (is_stopping, has_drained) = (self.is_stopping(), self.has_drained());
+        let may_linger = self.may_linger();
         let workers = &self.setup.workers;
         let Some(slot) = self.slots.get_mut(token) else { return };
         let mut turn = Turn {
@@ -383,7 +390,10 @@ impl Worker {
                     .as_deref()
                     .map(|path| Health { path, is_ready: workers.is_ready() }),
             },
+            head: &mut self.head,
+            http2: self.setup.http2,
             is_stopping,
+            has_drained,
             may_linger,
         };
         act(&mut slot.connection, &mut turn);
@@ -429,6 +439,8 @@ impl Worker {
         let (interest, activity) = (slot.connection.interest(), slot.connection.activity());
         let counters = self.setup.workers.peer(self.setup.index).counters();
         counters.move_connection(std::mem::replace(&mut slot.counted, activity), activity);
+        let streams = slot.connection.streams();
+        counters.move_streams(std::mem::replace(&mut slot.streams, streams), streams);
         if slot.watched != Some(interest) {
             let descriptor = slot.connection.transport().as_fd();
             let result = match slot.watched {
@@ -450,7 +462,7 @@ impl Worker {
     }
 
     fn remove(&mut self, token: usize, reason: CloseReason) {
-        let Slot { connection, counted, .. } = self.slots.remove(token);
+        let Slot { connection, counted, streams, .. } = self.slots.remove(token);
         let remote = connection.remote();
         if remote.place == Place::None {
             self.refused -= 1;
@@ -459,6 +471,7 @@ impl Worker {
         }
         self.jobs.clear();
         self.counters().move_connection(counted, None);
+        self.counters().move_streams(streams, 0);
         self.counters().add_closed(reason);
         if connection.lacks_handshake() && reason != CloseReason::NoProxyHeader {
             self.counters().add_handshake(None);

@@ -25,7 +25,7 @@ pub(crate) struct Response {
 }
 
 /// The body of a response.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Body {
     /// Nothing: to HEAD, and where a status has none.
     Empty,

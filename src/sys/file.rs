@@ -5,7 +5,7 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd};
 
-use super::{check, uninterrupted};
+use super::{check, check_size, uninterrupted};
 
 /// Kind of thing that a name stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +92,21 @@ pub(crate) fn metadata_path(path: &CStr) -> io::Result<Metadata> {
     uninterrupted(|| unsafe { libc::lstat(path.as_ptr(), stat.as_mut_ptr()) })?;
     // SAFETY: the kernel has filled it in.
     Ok(unsafe { stat.assume_init() }.into())
+}
+
+/// Appends bytes of a file from `offset` on to `buffer`, `count` of them or fewer where the file ends. Returns how many.
+///
+/// # Errors
+/// The file cannot be read.
+pub(crate) fn append(file: impl AsFd, offset: u64, count: usize, buffer: &mut Vec<u8>) -> io::Result<usize> {
+    buffer.reserve(count);
+    let room = buffer.spare_capacity_mut()[..count].as_mut_ptr().cast();
+    // SAFETY: `room` has space for `count` bytes, and the kernel writes no more than that.
+    let read = unsafe { libc::pread(file.as_fd().as_raw_fd(), room, count, offset as libc::off_t) };
+    let read = check_size(read)?;
+    // SAFETY: the kernel has filled in `read` bytes after the ones that were there.
+    unsafe { buffer.set_len(buffer.len() + read) };
+    Ok(read)
 }
 
 /// Metadata of a name in a directory; of a symlink itself, not of its target.

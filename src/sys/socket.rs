@@ -111,6 +111,12 @@ impl Socket {
         let _ = set_option(self.0.as_fd(), libc::IPPROTO_TCP, libc::TCP_NOTSENT_LOWAT, -1);
     }
 
+    /// Lets the kernel buffer so many bytes at most before it can send them.
+    pub(crate) fn limit_queue(&self, bytes: u32) {
+        // Cannot fail for a TCP socket.
+        let _ = set_option(self.0.as_fd(), libc::IPPROTO_TCP, libc::TCP_NOTSENT_LOWAT, bytes as libc::c_int);
+    }
+
     /// Makes closing throw away all bytes that were not acknowledged, and reset the connection. Otherwise the kernel
     /// would keep it, for a client that has been given up, for a long time.
     pub(crate) fn forget_when_closed(&self) {

@@ -59,7 +59,7 @@ fn versions() {
         ("1.0 without keep-alive (9.3)", b"GET / HTTP/1.0\r\n\r\n", 200, Closes),
         ("a higher major version (9110 15.6.6)", b"GET / HTTP/2.0\r\nHost: a\r\n\r\n", 505, AsAnnounced),
         ("a much higher one (9110 15.6.6)", b"GET / HTTP/3.0\r\nHost: a\r\n\r\n", 505, AsAnnounced),
-        ("the HTTP/2 preface (9113 3.4)", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, Closes),
+        ("no HTTP/2 preface (9113 3.4)", b"PRI * HTTP/2.0\r\n\r\nSX", 505, Closes),
         ("HTTP/0.9", b"GET /\r\n\r\n", 400, Closes),
         ("names have a case (2.3)", b"GET / http/1.1\r\nHost: a\r\n\r\n", 400, Closes),
         ("another protocol", b"GET / ICY/1.1\r\nHost: a\r\n\r\n", 400, Closes),

@@ -115,6 +115,7 @@ fn add_connections(report: &Report, text: &mut Text) {
     for ((version, outcome), count) in HANDSHAKES.iter().zip(sums.handshakes) {
         text.add(name, &[("version", version), ("outcome", outcome)], count);
     }
+    text.single("httpd_http2_streams", "gauge", "Streams of HTTP/2 that are not over.", sums.streams);
 }
 
 fn add_cache(report: &Report, text: &mut Text) {

@@ -1,11 +1,10 @@
 //! The requests of a connection: answered, refused, or kept until the rest of them or a job is there.
 
-use std::num::NonZeroU16;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Connection, Fetching, Gate, ReadingChunks, ReadingHead, State, Turn};
+use super::{Connection, Fetching, ReadingChunks, ReadingHead, State, Turn};
 use crate::http::request::Request;
 use crate::http::status::Status;
 use crate::http1::framing::{Body, FramingError, Skipped, Skipper};
@@ -77,7 +76,7 @@ impl Connection {
             Err(error) => return self.refuse_last(error.status(), input, turn),
         };
         let client = self.remote.client_of(&request, turn.gate.proxies);
-        if !self.count_named_client(client, turn.gate.limits) {
+        if !self.remote.count_named_client(client, turn.gate.limits) {
             turn.recorder.count_refused(Refusal::PerClientLimit);
             return Step::Answered(self.push_turned_away(input, turn));
         }
@@ -85,7 +84,7 @@ impl Connection {
         if !is_last && let Some(skipper) = exchange::chunks_to_read(&request) {
             return self.answer_chunked(skipper, input, turn, is_first);
         }
-        let before_site = self.before_site(&request, client, turn.gate);
+        let before_site = self.remote.before_site(&request, client, turn.gate);
         let attempt = self.attempt(&request, is_last, turn.site, &turn.now, turn.recorder, before_site);
         self.conclude(attempt, input, turn, is_first, is_last)
     }
@@ -116,20 +115,9 @@ impl Connection {
         };
         let Ok(Some(request)) = turn.parser.advance(input.rest()) else { return Step::Incomplete };
         let client = self.remote.client_of(&request, turn.gate.proxies);
-        let before_site = self.before_site(&request, client, turn.gate);
+        let before_site = self.remote.before_site(&request, client, turn.gate);
         let attempt = self.attempt(&request, is_last, turn.site, &turn.now, turn.recorder, before_site);
         self.conclude(attempt, input, turn, is_first, is_last)
-    }
-
-    /// What is answered to a request before the site is asked.
-    fn before_site<'a>(&self, request: &Request, client: Client, gate: Gate<'a>) -> BeforeSite<'a> {
-        let https_port = self.remote.redirects_to.filter(|_| !self.remote.is_https(request));
-        BeforeSite {
-            client,
-            allowed: gate.allowed,
-            health: gate.health,
-            https_port: https_port.map(NonZeroU16::get),
-        }
     }
 
     /// Asks for the response to a request, and begins its record; a balancer's request has none.
@@ -192,7 +180,7 @@ impl Connection {
     }
 
     /// Holds the rest of the input, with which nothing more can be done.
-    fn wait_for_more(&mut self, input: &mut Input, turn: &mut Turn) {
+    pub(super) fn wait_for_more(&mut self, input: &mut Input, turn: &mut Turn) {
         let since = match &self.state {
             State::ReadingHead(reading) => reading.since,
             _ => turn.now.instant,

@@ -78,6 +78,7 @@ impl Lingering {
 impl Connection {
     /// Ends it at once. A response that was promised and not sent is logged as far as it was sent.
     pub(in crate::server) fn abort(&mut self, reason: CloseReason, turn: &mut Turn) {
+        self.note_broken_http2(reason, turn);
         if let State::Sending(sending) = &mut self.state {
             turn.recorder.note_broken(&mut sending.output, reason, turn.now.instant);
         }
@@ -86,6 +87,7 @@ impl Connection {
 
     /// Ends it in order after the last response: at once where the client has every byte.
     pub(in crate::server) fn finish(&mut self, reason: CloseReason, now: Instant) {
+        self.send_goaway();
         let lacks = if self.sent > FIRST_PACKETS { self.lacks() } else { 0 };
         // Shut down before `close` as well: if an unread byte has just arrived, `close` resets the connection and
         // drops what the kernel still holds back.

@@ -5,11 +5,9 @@ use std::time::Instant;
 
 use super::{Connection, State};
 use crate::config::Proxies;
-use crate::server::client::Client;
 use crate::server::close_reason::CloseReason;
 use crate::server::limits::ConnectionLimits;
 use crate::server::proxy_header::{self, MAX_HEADER};
-use crate::server::remote::Place;
 
 impl Connection {
     /// True while a PROXY header is to come before anything else.
@@ -57,16 +55,6 @@ impl Connection {
     /// Counts the client of a connection whose PROXY header has come, unless it is another proxy, whose fields are to
     /// tell. Returns whether the client may have one more.
     pub(in crate::server) fn count_client(&mut self, limits: &ConnectionLimits) -> bool {
-        self.remote.is_trusted() || self.count(self.remote.client(), limits)
-    }
-
-    /// Counts the client of the first request, unless it is the proxy itself. Returns whether the client may have one more.
-    pub(super) fn count_named_client(&mut self, client: Client, limits: &ConnectionLimits) -> bool {
-        client == self.remote.client() || self.count(client, limits)
-    }
-
-    fn count(&mut self, client: Client, limits: &ConnectionLimits) -> bool {
-        let is_counted = self.remote.place != Place::Unnamed || !limits.count_clients();
-        is_counted || self.remote.count(client, limits)
+        self.remote.is_trusted() || self.remote.count(self.remote.client(), limits)
     }
 }

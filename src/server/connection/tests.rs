@@ -20,40 +20,41 @@ use crate::site::resolve::Root;
 use crate::sys::socket::Socket;
 
 /// Bytes of `/large`: more than the buffers of a pair of sockets hold.
-const LARGE: usize = 3 * 1024 * 1024;
+pub(super) const LARGE: usize = 3 * 1024 * 1024;
 const REQUEST: &str = "GET /a HTTP/1.1\r\nHost: a\r\n\r\n";
 const LARGE_REQUEST: &str = "GET /large HTTP/1.1\r\nHost: a\r\n\r\n";
 
 /// A connection, its client, and all that a worker would lend to it.
-struct Driver {
-    connection: Connection,
-    client: UnixStream,
+pub(super) struct Driver {
+    pub(super) connection: Connection,
+    pub(super) client: UnixStream,
     site: Site,
-    timeouts: Timeouts,
+    pub(super) timeouts: Timeouts,
     proxies: Proxies,
     limits: ConnectionLimits,
     now: Now,
     parser: Parser,
     output: Output,
     recorder: Recorder,
-    jobs: Vec<Arc<Job>>,
+    pub(super) jobs: Vec<Arc<Job>>,
     arena: Vec<u8>,
-    is_stopping: bool,
+    pub(super) is_stopping: bool,
+    pub(super) has_drained: bool,
     may_linger: bool,
     _folder: tempfile::TempDir,
 }
 
 impl Driver {
-    fn new() -> Driver {
+    pub(super) fn new() -> Driver {
         Driver::with(true)
     }
 
-    fn with(is_admitted: bool) -> Driver {
+    pub(super) fn with(is_admitted: bool) -> Driver {
         let (socket, client) = Socket::pair().unwrap();
         Driver::over(Transport::plain(socket), client, is_admitted)
     }
 
-    fn over(transport: Transport, client: UnixStream, is_admitted: bool) -> Driver {
+    pub(super) fn over(transport: Transport, client: UnixStream, is_admitted: bool) -> Driver {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("a"), "hello").unwrap();
         std::fs::write(folder.path().join("large"), vec![b'x'; LARGE]).unwrap();
@@ -76,12 +77,13 @@ impl Driver {
             jobs: Vec::new(),
             arena: Vec::with_capacity(64 * 1024),
             is_stopping: false,
+            has_drained: false,
             may_linger: true,
             _folder: folder,
         }
     }
 
-    fn act(&mut self, act: impl FnOnce(&mut Connection, &mut Turn)) {
+    pub(super) fn act(&mut self, act: impl FnOnce(&mut Connection, &mut Turn)) {
         let common = Fields::common(0);
         let mut turn = Turn {
             site: &mut self.site,
@@ -95,20 +97,23 @@ impl Driver {
             recorder: &mut self.recorder,
             jobs: &mut self.jobs,
             gate: Gate { proxies: &self.proxies, allowed: None, limits: &self.limits, health: None },
+            head: &mut Head::default(),
+            http2: true,
             is_stopping: self.is_stopping,
+            has_drained: self.has_drained,
             may_linger: self.may_linger,
         };
         act(&mut self.connection, &mut turn);
     }
 
     /// The client sends; the connection gets it in a turn of its own.
-    fn send(&mut self, bytes: impl AsRef<[u8]>) {
+    pub(super) fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.client.write_all(bytes.as_ref()).unwrap();
         self.receive();
     }
 
     /// One turn in which the connection is readable.
-    fn receive(&mut self) {
+    pub(super) fn receive(&mut self) {
         self.now = self.now.next_at(self.now.instant);
         self.arena.clear();
         let event = match self.connection.receive(&mut self.arena) {
@@ -121,21 +126,21 @@ impl Driver {
     }
 
     /// One turn in which the connection may send.
-    fn ready(&mut self) {
+    pub(super) fn ready(&mut self) {
         self.act(|connection, turn| connection.advance(Event::Ready, turn));
     }
 
     /// Does the jobs that the connection waits for, and hands it their outcomes.
-    fn do_jobs(&mut self) {
+    pub(super) fn do_jobs(&mut self) {
         while let Some(job) = self.jobs.pop() {
-            let outcome = job.run();
+            let (asked, outcome) = (Arc::downgrade(&job), job.run());
             drop(job);
-            self.act(|connection, turn| connection.advance(Event::JobDone(Box::new(outcome)), turn));
+            self.act(|connection, turn| connection.advance(Event::JobDone(asked, Box::new(outcome)), turn));
         }
     }
 
     /// Time passes, and the timers look when they are asked to.
-    fn wait(&mut self, time: Duration) {
+    pub(super) fn wait(&mut self, time: Duration) {
         let end = self.now.instant + time;
         while let Some(look) = self.connection.next_look(&self.timeouts).filter(|&look| look <= end) {
             self.now = self.now.next_at(look.max(self.now.instant));
@@ -145,7 +150,7 @@ impl Driver {
     }
 
     /// What the client has got so far.
-    fn received(&mut self) -> String {
+    pub(super) fn received(&mut self) -> String {
         let mut bytes = Vec::new();
         // It ends with `WouldBlock`, or at the end of the stream.
         let _ = self.client.read_to_end(&mut bytes);
@@ -153,7 +158,7 @@ impl Driver {
     }
 
     /// How many bytes the client takes, at most so many.
-    fn take(&mut self, count: usize) -> usize {
+    pub(super) fn take(&mut self, count: usize) -> usize {
         let mut buffer = vec![0; count];
         let mut taken = 0;
         while taken < count {
@@ -166,11 +171,11 @@ impl Driver {
     }
 
     /// Whether the client sees the end of the stream.
-    fn is_ended(&mut self) -> bool {
+    pub(super) fn is_ended(&mut self) -> bool {
         matches!(self.client.read(&mut [0]), Ok(0))
     }
 
-    fn closed(&self) -> Option<CloseReason> {
+    pub(super) fn closed(&self) -> Option<CloseReason> {
         self.connection.closed()
     }
 }
@@ -180,7 +185,7 @@ fn site(root: &Path, config: &Config) -> Site {
     Site::new(Root::new(root).unwrap(), &config.files, share, Arc::default())
 }
 
-fn seconds(count: u64) -> Duration {
+pub(super) fn seconds(count: u64) -> Duration {
     Duration::from_secs(count)
 }
 

@@ -32,14 +32,16 @@ use crate::config;
 use pair::Texts;
 use tickets::TicketKeys;
 
-/// The protocols that a client may choose from (RFC 7301).
-const PROTOCOLS: [&[u8]; 1] = [b"http/1.1"];
+/// The protocols that a client may choose from, the better one first (RFC 7301).
+const PROTOCOLS: [&[u8]; 2] = [session::HTTP2, b"http/1.1"];
 
 /// The two files that the operator names.
 #[derive(Clone, Debug)]
 pub(super) struct PairFiles {
     certificate: PathBuf,
     key: PathBuf,
+    /// Whether clients may choose HTTP/2.
+    http2: bool,
 }
 
 impl PairFiles {
@@ -52,7 +54,8 @@ impl PairFiles {
             |flag: &str| Err(io::Error::new(io::ErrorKind::InvalidInput, format!("it needs {flag}")));
         match (&flags.certificate, &flags.key) {
             (Some(certificate), Some(key)) => {
-                Ok(Some(PairFiles { certificate: certificate.clone(), key: key.clone() }))
+                let (certificate, key) = (certificate.clone(), key.clone());
+                Ok(Some(PairFiles { certificate, key, http2: !flags.no_http2 }))
             }
             (Some(_), None) => missing("--tls-key"),
             (None, Some(_)) => missing("--tls-cert"),
@@ -116,7 +119,8 @@ fn configure(
     let builder = builder.with_safe_default_protocol_versions().map_err(|error| error.to_string())?;
     let mut config =
         builder.with_no_client_auth().with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
-    config.alpn_protocols = PROTOCOLS.iter().map(|name| name.to_vec()).collect();
+    let protocols = PROTOCOLS.iter().filter(|name| files.http2 || **name != session::HTTP2);
+    config.alpn_protocols = protocols.map(|name| name.to_vec()).collect();
     config.ticketer = Arc::<TicketKeys>::clone(tickets);
     // A ticket holds the whole session: nothing is kept for a client that may never come again.
     config.session_storage = Arc::new(NoServerSessionStorage {});

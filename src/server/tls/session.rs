@@ -18,6 +18,9 @@ pub(in crate::server) const RECORD: usize = 16 * 1024;
 /// Bytes that encryption adds to a record at most, with what may have to be sent before it.
 const OVERHEAD: usize = 256;
 
+/// The name of HTTP/2 among the protocols (RFC 9113 section 3.2).
+pub(super) const HTTP2: &[u8] = b"h2";
+
 /// The reason why a session cannot go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::server) enum Failure {
@@ -104,6 +107,11 @@ impl Session {
     /// The version that is spoken; `None` while the handshake is not done, or if it failed.
     pub(in crate::server) fn version(&self) -> Option<Version> {
         self.version
+    }
+
+    /// True once the handshake has agreed on HTTP/2.
+    pub(in crate::server) fn speaks_http2(&self) -> bool {
+        self.connection.alpn_protocol() == Some(HTTP2)
     }
 
     /// True if the client sends no more.

@@ -14,7 +14,7 @@ pub(in crate::server) fn pair() -> (Tls, Arc<ClientConfig>) {
     let key = rcgen::KeyPair::generate().unwrap();
     let certificate = rcgen::CertificateParams::new(["a".to_owned()]).unwrap().self_signed(&key).unwrap();
     let texts = Texts::of(&certificate.pem(), &key.serialize_pem());
-    let files = PairFiles { certificate: "certificate".into(), key: "key".into() };
+    let files = PairFiles { certificate: "certificate".into(), key: "key".into(), http2: true };
     let mut roots = RootCertStore::empty();
     roots.add(certificate.der().clone()).unwrap();
     let builder = ClientConfig::builder_with_provider(pair::provider());

@@ -13,7 +13,7 @@ use slab::Slab;
 use super::{DRAIN_TIME, Entrance, LISTENERS, Phase, Slot, Speech, Worker};
 use crate::server::client::Client;
 use crate::server::close_reason::CloseReason;
-use crate::server::connection::Connection;
+use crate::server::connection::{Connection, Event};
 use crate::server::limits::Refusal;
 use crate::server::remote::{Place, Remote};
 use crate::server::transport::Transport;
@@ -204,6 +204,8 @@ impl Worker {
         for index in 0..self.setup.entrances.len() {
             self.accept(index, ACCEPTED_AT_THE_END);
         }
+        // Clients of HTTP/2 can be told to send no more.
+        self.close_where(Connection::is_http2, |connection, turn| connection.advance(Event::Ready, turn));
         if !self.setup.keeps_listening {
             self.stop_listening();
         }
