@@ -29,7 +29,7 @@ from promise import promises, show
 
 # A file each, in this order.
 HEADINGS = ["slow_clients", "limits", "garbage", "endings", "files", "symlinks", "tags", "compression", "leases", "log",
-            "signals", "upgrades", "listening", "injected", "disks", "listing", "packets", "locked"]
+            "signals", "upgrades", "listening", "injected", "disks", "listing", "packets", "locked", "delays"]
 
 
 def main():
