@@ -4,11 +4,12 @@
     tests/soak.py [HTTPD] [--minutes 60] [--workers 2] [--rate 2000]
 
 HTTPD is the binary; without it the script builds target/release/httpd. Needs Python 3.11; wrk joins in where it is
-found. Everything talks to 127.0.0.1 and lives in one temporary folder.
+found. Where there is openssl, a third of the load goes to a second server, which speaks TLS. Everything talks to 127.0.0.1
+and lives in one temporary folder.
 
 Well-behaved clients ask while others break off, dawdle, talk garbage or crowd in, and while files are replaced, cut
 short, deleted and swapped, and the log is rotated. Each answer has to be, in status, length and bytes, a version that
-was there between the request and the answer. After a warm-up of a tenth of the time (2 minutes at most), and at the
+was there between the request and the answer. After a warm-up of a third of the time (2 minutes at most), and at the
 end, all clients leave: the log then has a line for each answer, no socket is left, and memory and descriptors are
 compared. A line a minute says how it goes. Exit status 1 if anything was wrong, with a line for each fault.
 """
@@ -25,6 +26,7 @@ import resource
 import shutil
 import signal
 import socket
+import ssl
 import struct
 import subprocess
 import sys
@@ -41,7 +43,7 @@ PATIENCE = 20  # seconds that an answer, or coming to rest, may take
 MANY_FAULTS = 20
 HEAD_TIMEOUT = 5
 FLAGS = ["--backlog", "4096", "--cache-size", "4", "--head-timeout", str(HEAD_TIMEOUT),
-         "--idle-timeout", "6", "--stall-timeout", "4"]
+         "--idle-timeout", "6"]
 
 STEADY = {"empty": 0, "byte": 1, "tiny": 63, "page": 4096, "more": 20_000, "kept": 65_536, "sent": 65_537,
           "large": 1 << 20, **{f"many/{number}": 10_000 for number in range(600)}}
@@ -172,14 +174,14 @@ class Refused(Exception):
 
 
 class Soaked(harness.Server):
-    """The server under test, with what its log and its descriptors say."""
+    """A server under test, with what its log and its descriptors say."""
 
-    def __init__(self, workers, root):
+    def __init__(self, workers, root, flags=()):
         self.log = os.path.join(harness.new_folder(), "access.log")
         self.generation = 0
         self.logged, self.messages, self.broken = collections.Counter(), [], []
         limit = ["sh", "-c", 'ulimit -n "$0" && exec "$@"', str(DESCRIPTORS)]
-        super().__init__(root, *FLAGS, "--workers", str(workers), "--file-log", self.log, log="info", wrap=limit)
+        super().__init__(root, *FLAGS, *flags, "--workers", str(workers), "--file-log", self.log, log="info", wrap=limit)
 
     def descriptors(self):
         """Counts them by kind: sockets, files of the site, and the server's own."""
@@ -211,10 +213,14 @@ class Soaked(harness.Server):
 
 
 class Soak:
-    """All clients, what they found, and what they are owed in the log."""
+    """All clients of one server, what they found, and what they are owed in the log."""
 
-    def __init__(self, site, server, rate):
-        self.site, self.server, self.rate = site, server, rate
+    kind = "plain"
+    flags = ["--stall-timeout", "4"]  # of the server, beside the usual ones
+    ssl = None  # what its clients need to open a connection
+
+    def __init__(self, site, workers, rate):
+        self.site, self.server, self.rate = site, Soaked(workers, site.root, self.flags), rate
         self.began = time.monotonic()
         self.answered, self.checked, self.faults = 0, 0, 0
         self.wrk_answered, self.wrk_uncertain = 0, 0
@@ -227,7 +233,7 @@ class Soak:
     def fault(self, what):
         self.faults += 1
         if self.faults <= MANY_FAULTS:
-            print(f"FAULT {what}", flush=True)
+            print(f"FAULT ({self.kind}) {what}", flush=True)
         if self.faults == MANY_FAULTS:
             self.ends = 0.0
 
@@ -249,14 +255,14 @@ class Soak:
         if receive_buffer:
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         await self.loop.sock_connect(raw, (HOST, self.server.port))
-        return await asyncio.open_connection(sock=raw, limit=limit)
+        return await asyncio.open_connection(sock=raw, limit=limit, ssl=self.ssl, server_hostname=self.ssl and "localhost")
 
     async def head(self, reader):
         """The head of an answer. From here on the log owes a line."""
         try:
             async with asyncio.timeout(PATIENCE):
                 head = await reader.readuntil(b"\r\n\r\n")
-        except (asyncio.IncompleteReadError, ConnectionError) as error:
+        except (asyncio.IncompleteReadError, ConnectionError, ssl.SSLError) as error:
             raise Refused from error
         self.answered += 1
         return int(head[9:12]), head
@@ -269,7 +275,7 @@ class Soak:
                 body, is_whole = await reader.readexactly(length), True
         except asyncio.IncompleteReadError as error:
             body, is_whole = error.partial, False
-        except ConnectionError:
+        except (ConnectionError, ssl.SSLError):
             body, is_whole = b"", False
         return Reply(status, head, body, is_whole, sent, time.monotonic())
 
@@ -598,21 +604,24 @@ class Soak:
             if look % 6 == 0 or not self.goes_on():
                 minutes, memory = (time.monotonic() - self.began) / 60, self.server.status("VmRSS")
                 descriptors, threads = self.server.descriptors().total(), self.server.status("Threads")
-                print(f"{minutes:5.1f} min  {self.answered} requests  {self.faults} faults  {memory} KiB resident, "
+                print(f"{minutes:5.1f} min  {self.kind:5}  {self.answered} requests  {self.faults} faults  {memory} KiB resident, "
                       f"{most} at most  {descriptors} descriptors  {threads} threads  "
                       f"{self.server.cpu_seconds():.0f} s cpu", flush=True)
             if not self.goes_on():
                 return
 
+    def clients(self):
+        """Who does what, and how many of them."""
+        return [(self.keeps_alive, 16), (self.pipelines, 4), (self.connects_each_time, 8), (self.scans, 2),
+                (self.reads_slowly, 6), (self.breaks_off, 4), (self.stops_reading, 6), (self.talks_garbage, 2),
+                (self.dribbles, 10), (self.stays_idle, 20), (self.crowds_in, 1), (self.runs_wrk, 1),
+                (self.changes_files, 1), (self.swaps_the_link, 1), (self.rotates, 1), (self.watches, 1)]
+
     async def load(self, seconds):
         """Everything at once for so long, until the last client has left."""
         self.ends = time.monotonic() + seconds
-        clients = [(self.keeps_alive, 16), (self.pipelines, 4), (self.connects_each_time, 8), (self.scans, 2),
-                   (self.reads_slowly, 6), (self.breaks_off, 4), (self.stops_reading, 6), (self.talks_garbage, 2),
-                   (self.dribbles, 10), (self.stays_idle, 20), (self.crowds_in, 1), (self.runs_wrk, 1),
-                   (self.changes_files, 1), (self.swaps_the_link, 1), (self.rotates, 1), (self.watches, 1)]
         async with asyncio.timeout(seconds + 3 * PATIENCE), asyncio.TaskGroup() as group:
-            for client, count in clients:
+            for client, count in self.clients():
                 for _ in range(count):
                     group.create_task(self.run(client))
 
@@ -621,7 +630,10 @@ class Soak:
         deadline = time.monotonic() + PATIENCE
         while (held := self.server.descriptors())["sockets"] != at_start["sockets"] and time.monotonic() < deadline:
             await asyncio.sleep(0.2)
-        await self.server.rotate()
+        for _ in range(5):  # a machine that is busy writes the last lines late
+            await self.server.rotate()
+            if self.server.logged["soak"] == self.answered:
+                break
         for kind in ("sockets", "own"):
             if held[kind] != at_start[kind]:
                 self.fault(f"descriptors ({kind}): {at_start[kind]} at the start, {held[kind]} when all have left")
@@ -636,41 +648,99 @@ class Soak:
         return self.server.status("VmRSS"), held
 
 
+    async def whole(self, minutes, workers):
+        """The warm-up, the load, and what is left when all have gone."""
+        self.server.await_rest()  # what it holds only while it starts is gone
+        at_start = self.server.descriptors()
+        warm_up = min(120, minutes * 20)
+        await self.load(warm_up)
+        memory, _ = await self.rest(at_start)
+        if self.faults < MANY_FAULTS:
+            await self.load(minutes * 60 - warm_up)
+        later, held = await self.rest(at_start)
+        cpu = self.server.cpu_seconds() / max(self.answered + self.wrk_answered, 1) * 1e6
+        print(f"{self.kind}: {self.answered} answers, {self.checked} of them checked, and {self.wrk_answered} to wrk; "
+              f"{cpu:.0f} us of cpu each\nat rest {memory} KiB resident after the warm-up and {later} at the end, "
+              f"{held['files']} files open")
+        if later - memory > ALLOWED_GROWTH[0] + memory * ALLOWED_GROWTH[1]:
+            self.fault(f"memory has grown from {memory} to {later} KiB")
+        # A worker may keep a file open once for each name that is too large to be kept in memory.
+        names = [name for name, size in {**STEADY, **CHANGING, **LINKED, HUGE: HUGE_BYTES}.items() if size > 65_536]
+        if held["files"] - at_start["files"] > len(names) * workers:
+            self.fault(f"{held['files']} files are open, of {len(names)} that may be, by {workers} workers")
+
+    def stop(self):
+        self.server.signal(signal.SIGTERM)
+        status = self.server.await_exit(PATIENCE)
+        if status != 0 or len(self.server.lines) != 2:  # it listens, and standard error ends
+            self.fault(f"the server ended with status {status} and had said {' / '.join(self.server.lines)[:2000]!r}")
+
+
+class TlsSoak(Soak):
+    """The same by TLS, of what goes through a stream, and clients that break a handshake off."""
+
+    kind = "TLS"
+
+    def __init__(self, *arguments):
+        folder = harness.new_folder()
+        certificate, key = f"{folder}/cert.pem", f"{folder}/key.pem"
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                        "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
+                        "-keyout", key, "-out", certificate], check=True, stderr=subprocess.DEVNULL)
+        os.chmod(key, 0o644)
+        # A stream of asyncio's reads 256 KiB ahead by TLS, and then nothing until they are taken.
+        self.flags = ["--tls-cert", certificate, "--tls-key", key, "--stall-timeout", "10"]
+        self.ssl = ssl.create_default_context(cafile=certificate)
+        super().__init__(*arguments)
+
+    def clients(self):
+        return [(self.keeps_alive, 8), (self.pipelines, 2), (self.connects_each_time, 4), (self.scans, 1),
+                (self.reads_slowly, 3), (self.breaks_off, 2), (self.stops_reading, 3), (self.breaks_handshakes, 4),
+                (self.rotates, 1), (self.watches, 1)]
+
+    async def breaks_handshakes(self):
+        """A piece of what a client says first, or noise, and no more."""
+        while self.goes_on():
+            await self.turn()
+            outgoing = ssl.MemoryBIO()
+            connection = self.ssl.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="localhost")
+            with contextlib.suppress(ssl.SSLWantReadError):
+                connection.do_handshake()
+            hello = outgoing.read()
+            async with self.bare() as bare:
+                with contextlib.suppress(ConnectionError):
+                    await self.loop.sock_sendall(bare, random.choice(
+                        [b"", hello, hello[:random.randrange(len(hello))], b"\x16" + random.randbytes(300)]))
+                if random.random() < 0.5:
+                    self.half_close(bare)
+                    async with asyncio.timeout(PATIENCE):
+                        with contextlib.suppress(ConnectionError):
+                            while await self.loop.sock_recv(bare, 1 << 16):
+                                pass
+            await asyncio.sleep(random.uniform(0, 0.5))
+
+
+# Each kind of load, and its share.
+KINDS = [(Soak, 2 / 3), (TlsSoak, 1 / 3)]
+
+
 async def soak(options):
     site = Site(harness.new_folder())
-    server = Soaked(options.workers, site.root)
-    run = Soak(site, server, options.rate)
+    kinds = KINDS if shutil.which("openssl") else KINDS[:1]
+    runs = [kind(site, options.workers, options.rate * share) for kind, share in kinds]
     try:
-        await whole_run(run, options)
-        server.signal(signal.SIGTERM)
-        status = server.await_exit(PATIENCE)
-        if status != 0 or len(server.lines) != 2:  # it listens, and standard error ends
-            run.fault(f"the server ended with status {status} and had said {' / '.join(server.lines)[:2000]!r}")
+        await asyncio.gather(*(run.whole(options.minutes, options.workers) for run in runs))
+        for run in runs:
+            run.stop()
     except (OSError, TimeoutError, harness.Broken) as error:
-        run.fault(f"the run has come to nothing, the server's status is {server.process.poll()}: {error!r}")
+        runs[0].fault(f"the run has come to nothing, the servers' status is "
+                      f"{[run.server.process.poll() for run in runs]}: {error!r}")
     finally:
-        server.end()
-    print(f"{run.faults} faults" if run.faults else "nothing was wrong")
-    return 1 if run.faults else 0
-
-
-async def whole_run(run, options):
-    at_start = run.server.descriptors()
-    warm_up = min(120, options.minutes * 6)
-    await run.load(warm_up)
-    memory, _ = await run.rest(at_start)
-    if run.faults < MANY_FAULTS:
-        await run.load(options.minutes * 60 - warm_up)
-    later, held = await run.rest(at_start)
-    cpu = run.server.cpu_seconds() / max(run.answered + run.wrk_answered, 1) * 1e6
-    print(f"{run.answered} answers, {run.checked} of them checked, and {run.wrk_answered} to wrk; {cpu:.0f} us of cpu "
-          f"each\nat rest {memory} KiB resident after the warm-up and {later} at the end, {held['files']} files open")
-    if later - memory > ALLOWED_GROWTH[0] + memory * ALLOWED_GROWTH[1]:
-        run.fault(f"memory has grown from {memory} to {later} KiB")
-    # A worker may keep a file open once for each name that is too large to be kept in memory.
-    names = [name for name, size in {**STEADY, **CHANGING, **LINKED, HUGE: HUGE_BYTES}.items() if size > 65_536]
-    if held["files"] - at_start["files"] > len(names) * options.workers:
-        run.fault(f"{held['files']} files are open, of {len(names)} that may be, by {options.workers} workers")
+        for run in runs:
+            run.server.end()
+    faults = sum(run.faults for run in runs)
+    print(f"{faults} faults" if faults else "nothing was wrong")
+    return 1 if faults else 0
 
 
 def main():
