@@ -11,6 +11,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import time
 from dataclasses import dataclass
@@ -119,6 +120,8 @@ def end(process):
 def check_answer(scenario, port):
     """A server that answers something else may be fast at it."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    if scenario.tls:
+        connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=10, context=any_certificate())
     with contextlib.closing(connection):
         try:
             connection.request(scenario.method, scenario.path, headers=scenario.headers)
@@ -130,6 +133,12 @@ def check_answer(scenario, port):
         raise Failure(f"answers {answer.status} instead of {scenario.status}")
     if scenario.status != 404 and length != scenario.body:
         raise Failure(f"answers {length} bytes instead of {scenario.body}")
+
+
+def any_certificate():
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
 
 
 # ---- what the server used ----
@@ -164,7 +173,7 @@ def memory_mib(session):
 # ---- the load ----
 
 def run_load(scenario, place, core, seconds, halfway=lambda: None):
-    load = {"ab": run_ab, "wrk": run_wrk}[scenario.tool]
+    load = {"ab": run_ab, "h2load": run_h2load, "wrk": run_wrk}[scenario.tool]
     return load(scenario, place, ["taskset", "-c", core], seconds, halfway)
 
 
@@ -190,12 +199,34 @@ def run_ab(scenario, place, prefix, seconds, halfway):
                "-t", str(seconds), "-n", str(seconds * 200_000)]
     command += ["-k"] if scenario.keep_alive else []
     command += ["-i"] if scenario.method == "HEAD" else []
-    output = run([*command, f"http://127.0.0.1:{place.port}{scenario.path}"], seconds, halfway)
+    command += ["-f", f"TLS{scenario.tls}"] if scenario.tls else []
+    scheme = "https" if scenario.tls else "http"
+    output = run([*command, f"{scheme}://127.0.0.1:{place.port}{scenario.path}"], seconds, halfway)
     number = lambda label: float((re.search(rf"^{label}:\s+([\d.]+)", output, re.M) or [0, 0])[1])
     with open(percentiles) as file:
         p99_ms = next((float(line[3:]) for line in file if line.startswith("99,")), 0.0)
     return Load(number("Complete requests"), number("Requests per second"), p99_ms * 1000,
                 int(number("Failed requests") + number("Non-2xx responses")))
+
+
+def run_h2load(scenario, place, prefix, seconds, halfway):
+    """A few requests tell how many fill the time: with a limit in seconds, h2load may wait for ever at its end."""
+    at_once = scenario.connections * scenario.streams
+    first = h2load(scenario, place, prefix, at_once * 4, 0, lambda: None)
+    rest = h2load(scenario, place, prefix, max(at_once, int(first.per_second * seconds)), seconds, halfway)
+    return Load(first.requests + rest.requests, rest.per_second, 0.0, first.failed + rest.failed)
+
+
+def h2load(scenario, place, prefix, requests, seconds, halfway):
+    command = [*prefix, "h2load", "-t1", "-c", str(scenario.connections), "-m", str(scenario.streams), "-n", str(requests),
+               f"--npn-list={scenario.protocol}", f"https://127.0.0.1:{place.port}{scenario.path}"]
+    output = run(command, seconds, halfway)
+    counts = re.search(r"(\d+) succeeded, (\d+) failed", output)
+    speed = re.search(r"^finished in .*?, ([\d.]+) req/s", output, re.M)
+    protocol = re.search(r"^Application protocol: (.*)$", output, re.M)
+    if not counts or not speed or not protocol or protocol[1] != scenario.protocol:
+        raise Failure(f"h2load: {output.strip()[-200:]}")
+    return Load(int(counts[1]), float(speed[1]), 0.0, int(counts[2]))
 
 
 # wrk prints rounded figures for people; this line has the exact ones. Its correction of latencies adds samples beneath

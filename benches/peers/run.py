@@ -68,6 +68,8 @@ def compare(options):
     servers.build_floor()
     names, missing = servers.choose(options.servers)
     scenarios.make_site()
+    if any(scenarios.SCENARIOS[case].tls for case in cases):
+        scenarios.make_certificate()
     raise_descriptor_limit()
     if missing:
         print(f"not found: {', '.join(missing)}\n")
@@ -82,7 +84,7 @@ def compare(options):
 
 def interleaved(case, names, options):
     """The samples of one case: server -> one a round, or None where it failed."""
-    names = [name for name in names if servers.SERVERS[name].takes_part(case)]
+    names = [name for name in names if servers.SERVERS[name].takes_part(case, scenarios.SCENARIOS[case])]
     samples = {name: [] for name in names}
     for turn in range(options.rounds):
         start = turn % len(names)  # nobody is always first, or always behind the same one

@@ -1,6 +1,7 @@
 """The requests: one row a case, and the site that has the answers."""
 
 import os
+import subprocess
 from dataclasses import dataclass, field
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -8,6 +9,8 @@ PROJECT = os.path.dirname(os.path.dirname(HERE))
 # Beneath target/, because that is on a disk, ignored by git and gone after `cargo clean`.
 BUILD = os.path.join(PROJECT, "target", "peers")
 SITE = os.path.join(BUILD, "site")
+# A certificate of ECDSA P-256, and its key.
+CERTIFICATE, KEY = os.path.join(BUILD, "cert.pem"), os.path.join(BUILD, "key.pem")
 
 KIB, MIB = 1 << 10, 1 << 20
 MANY = 10_000
@@ -33,6 +36,9 @@ class Scenario:
     warm_up: int = 1  # seconds
     script: str = ""  # Lua for wrk: what differs from one request to the next
     length: int | None = None
+    tls: str = ""  # the version that the load offers, if the case is about TLS: "1.3", "1.2"
+    protocol: str = "http/1.1"  # or "h2", for h2load
+    streams: int = 1  # requests at a time on each connection
 
 
 SIXTEEN_AT_ONCE = """
@@ -77,6 +83,15 @@ SCENARIOS = {
     "two": Scenario("63 bytes, two workers", workers=2),
     "conns-1000": Scenario("63 bytes, 1,000 active connections", connections=1000),
     "conns-8000": Scenario("63 bytes, 8,000 active connections", connections=8000),
+    "tls": Scenario("TLS 1.3, 63 bytes", tool="h2load", tls="1.3"),
+    "tls-1m": Scenario("TLS 1.3, 1 MiB", "/1m.bin", 1 * MIB, tool="h2load", tls="1.3", connections=16),
+    "tls-ab": Scenario("TLS 1.2, one connection a request", tool="ab", tls="1.2", keep_alive=False, connections=20),
+    "h2-32": Scenario("HTTP/2, 63 bytes, 32 streams", tool="h2load", tls="1.3", protocol="h2", streams=32),
+    "h2-1": Scenario("HTTP/2, 63 bytes, 1 stream", tool="h2load", tls="1.3", protocol="h2"),
+    "h2-10k": Scenario("HTTP/2, 10 KiB, 32 streams", "/10k.html", 10 * KIB, tool="h2load", tls="1.3", protocol="h2",
+                       streams=32),
+    "h2-1m": Scenario("HTTP/2, 1 MiB, 8 streams", "/1m.bin", 1 * MIB, tool="h2load", tls="1.3", protocol="h2",
+                      connections=16, streams=8),
 }
 
 # Names for several cases at once.
@@ -84,6 +99,8 @@ GROUPS = {
     "all": list(SCENARIOS),
     "connections": ["one", "tiny", "conns-1000", "conns-8000"],
     "sizes": ["tiny", "1k", "10k", "24k", "48k", "64k", "100k", "1m", "100m"],
+    "plain": [case for case, scenario in SCENARIOS.items() if not scenario.tls],
+    "encrypted": [case for case, scenario in SCENARIOS.items() if scenario.tls],
     "check": ["ab", "tiny"],
 }
 
@@ -104,6 +121,13 @@ def make_site():
             put(scenario.path[1:] or "index.html", scenario.body)
     for i in range(MANY):
         put(f"many/{i % 100:02}/{i:04}.html", 4 * KIB)
+
+
+def make_certificate():
+    if not os.path.exists(KEY):
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                        "-subj", "/CN=localhost", "-days", "3650", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+                        "-keyout", KEY, "-out", CERTIFICATE], check=True, capture_output=True)
 
 
 def put(name, size):

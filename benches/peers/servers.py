@@ -14,7 +14,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import Callable
 
-from scenarios import BUILD, HERE, PROJECT, SCENARIOS, SITE, Scenario
+from scenarios import BUILD, CERTIFICATE, HERE, KEY, PROJECT, SCENARIOS, SITE, Scenario
 
 FLOOR = os.path.join(BUILD, "floor")
 OURS = os.environ.get("OURS", os.path.join(PROJECT, "target", "release", "httpd"))
@@ -48,12 +48,13 @@ class Server:
     version: tuple | None = ("--version",)  # the arguments that make it say its version, if any do
     environment: dict = field(default_factory=dict)
     only: tuple = ()  # the cases that it is for; all if there are none
+    speaks_tls: bool = False
 
     def found(self):
         return shutil.which(self.program) is not None
 
-    def takes_part(self, case):
-        return not self.only or case in self.only
+    def takes_part(self, case, scenario):
+        return (not self.only or case in self.only) and (self.speaks_tls or not scenario.tls)
 
     def version_text(self):
         """The first line of what it says about itself, on whichever output."""
@@ -71,7 +72,7 @@ def floor(place):
 
 def ours(place, *more):
     return [OURS, "--port", str(place.port), "--document-root", SITE, "--workers", str(place.workers),
-            "--backlog", "4096", *more]
+            "--backlog", "4096", *(["--tls-cert", CERTIFICATE, "--tls-key", KEY] if place.scenario.tls else []), *more]
 
 
 def ours_log(place):
@@ -86,6 +87,8 @@ def nginx(place, cache=""):
     # As root it would serve as `nobody`, who may not be allowed to see the site.
     user = "user root;" if os.geteuid() == 0 else ""
     spread = "reuseport" if place.workers > 1 else ""
+    ssl = "ssl http2" if place.scenario.tls else ""
+    pair = f"ssl_certificate {CERTIFICATE}; ssl_certificate_key {KEY};" if ssl else ""
     scratch = "\n".join(f"    {kind}_temp_path {place.folder}/{kind};"
                         for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
     return ["nginx", "-p", place.folder, "-e", "stderr", "-c", place.config("nginx.conf", f"""
@@ -105,7 +108,9 @@ http {{
     {cache}
 {scratch}
     server {{
-        listen 127.0.0.1:{place.port} backlog=4096 deferred {spread};
+        listen 127.0.0.1:{place.port} backlog=4096 deferred {spread} {ssl};
+        {pair}
+        http2_max_concurrent_streams 128;
         root {SITE};
     }}
 }}
@@ -135,23 +140,26 @@ mimetype.assign = ( ".html" => "text/html" )
 
 def h2o(place):
     user = "user: root" if os.geteuid() == 0 else ""
+    ssl = f", ssl: {{ certificate-file: {CERTIFICATE}, key-file: {KEY} }}" if place.scenario.tls else ""
     return ["h2o", "-m", "worker", "-c", place.config("h2o.conf", f"""
 {user}
 num-threads: {place.workers}
 max-connections: 20000
-listen: {{ host: 127.0.0.1, port: {place.port} }}
+listen: {{ host: 127.0.0.1, port: {place.port}{ssl} }}
 hosts: {{ default: {{ paths: {{ /: {{ file.dir: "{SITE}" }} }} }} }}
 """)]
 
 
 def caddy(place):
     # It keeps a copy of its configuration where XDG says.
+    scheme, tls = ("https", f"tls {CERTIFICATE} {KEY}") if place.scenario.tls else ("http", "")
     return ["env", f"XDG_CONFIG_HOME={place.folder}", f"XDG_DATA_HOME={place.folder}", "caddy", "run",
             "--adapter", "caddyfile", "--config", place.config("Caddyfile", f"""{{
     admin off
     auto_https off
 }}
-http://127.0.0.1:{place.port} {{
+{scheme}://127.0.0.1:{place.port} {{
+    {tls}
     root * {SITE}
     file_server
 }}
@@ -186,14 +194,14 @@ def darkhttpd(place):
 
 SERVERS = {
     "floor": Server(FLOOR, floor, version=None),
-    "ours": Server(OURS, ours, environment={"RUST_LOG": "warn"}),  # no access log, as with the others
+    "ours": Server(OURS, ours, environment={"RUST_LOG": "warn"}, speaks_tls=True),  # no access log, as with the others
     "ours-log": Server(OURS, ours_log, environment={"RUST_LOG": "info"}, only=("ab", "tiny")),
     "ours-open": Server(OURS, ours_open, environment={"RUST_LOG": "warn"}, only=("ab", "tiny")),
-    "nginx": Server("nginx", nginx, ("-v",)),
-    "nginx-cache": Server("nginx", nginx_cache, ("-v",)),
+    "nginx": Server("nginx", nginx, ("-v",), speaks_tls=True),
+    "nginx-cache": Server("nginx", nginx_cache, ("-v",), speaks_tls=True),
     "lighttpd": Server("lighttpd", lighttpd, ("-v",)),
-    "h2o": Server("h2o", h2o),
-    "caddy": Server("caddy", caddy, ("version",)),
+    "h2o": Server("h2o", h2o, speaks_tls=True),
+    "caddy": Server("caddy", caddy, ("version",), speaks_tls=True),
     "lwan": Server("lwan", lwan, version=None),
     "static-web-server": Server("static-web-server", static_web_server),
     "darkhttpd": Server("darkhttpd", darkhttpd, version=()),
