@@ -28,8 +28,8 @@ from harness import Broken, Closed, Server, make_site
 from promise import promises, show
 
 # A file each, in this order.
-HEADINGS = ["slow_clients", "limits", "garbage", "endings", "files", "symlinks", "tags", "compression", "leases", "log",
-            "signals", "upgrades", "listening", "injected", "disks", "listing", "packets", "locked", "delays"]
+HEADINGS = ["slow_clients", "limits", "http2", "garbage", "endings", "files", "symlinks", "tags", "compression", "leases",
+            "log", "signals", "upgrades", "listening", "injected", "disks", "listing", "packets", "locked", "delays"]
 
 
 def main():
