@@ -7,6 +7,7 @@
 //! | [`http`] | the meaning of bytes, without a version of the protocol (RFC 9110) |
 //! | [`http1`] | HTTP/1.1 on the wire (RFC 9112) |
 //! | [`http2`] | HTTP/2 on the wire (RFC 9113, 7541, 9218) |
+//! | [`auth`] | who may see the site: logins, hashes of passwords, clients that guess |
 //! | `codec` | the bytes of the content codings: compressing, and comparing what is decoded |
 //! | [`rules`], [`listing`] | the files `_headers` and `_redirects`; the page that shows a folder |
 //! | `site` | the representation that answers a request |
@@ -47,6 +48,7 @@
 //! *A request is a straight line*: no handler tables, no callbacks. *Bad input is an ordinary value*: a parse error
 //! knows its status, a start-up error its one line, and nothing that comes from outside can panic.
 
+pub mod auth;
 mod codec;
 pub mod commands;
 pub mod config;

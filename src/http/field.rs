@@ -38,6 +38,8 @@ names! {
     Referer = "referer",
     /// RFC 9110 section 10.1.5
     UserAgent = "user-agent",
+    /// RFC 9110 section 11.6.2
+    Authorization = "authorization",
     /// RFC 9110 section 12.5.1
     Accept = "accept",
     /// Fetch, section 3.2

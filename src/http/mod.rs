@@ -82,8 +82,10 @@
 
 pub mod accept;
 pub mod authority;
+pub mod cache_control;
 pub mod charset;
 pub mod compressible;
+pub mod credentials;
 pub mod date;
 pub mod encoding;
 pub mod field;

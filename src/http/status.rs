@@ -53,6 +53,8 @@ statuses! {
     PermanentRedirect = 308 "Permanent Redirect",
     /// The request is malformed.
     BadRequest = 400 "Bad Request",
+    /// The request lacks credentials, or they are wrong.
+    Unauthorized = 401 "Unauthorized",
     /// The file exists but may not be read.
     Forbidden = 403 "Forbidden",
     /// No file has this name.
@@ -75,6 +77,8 @@ statuses! {
     RangeNotSatisfiable = 416 "Range Not Satisfiable",
     /// An expectation other than `100-continue`.
     ExpectationFailed = 417 "Expectation Failed",
+    /// The client was wrong too often.
+    TooManyRequests = 429 "Too Many Requests",
     /// The head is longer, or has more fields, than the server reads.
     RequestHeaderFieldsTooLarge = 431 "Request Header Fields Too Large",
     /// A rule says that the law forbids it.

@@ -18,6 +18,8 @@ use crate::sys::priority;
 const FOR_DISKS: usize = 8;
 /// Threads at most that compute: each may take 64 MiB of memory.
 const FOR_PROCESSORS: usize = 4;
+/// Threads at most that compute the hashes of passwords: whoever guesses makes them work as much as they can.
+const FOR_LOGINS: usize = 1;
 /// Threads at most that list folders, which takes a disk and then a processor.
 const FOR_FOLDERS: usize = 2;
 /// The time for which a thread waits for work before it ends.
@@ -28,13 +30,14 @@ const BUSY: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The threads. Those that compute are apart from those that wait for disks, so that neither hold up the other; they
-/// leave a processor to the workers, and give way to them on the others. Large folders hold up none of both. A clone is
+/// leave a processor to the workers, and give way to them on the others. Large folders and logins hold up none of both. A clone is
 /// another handle to the same ones.
 #[derive(Clone)]
 pub(super) struct Blocking {
     for_disks: Pool,
     for_processors: Pool,
     for_folders: Pool,
+    for_logins: Pool,
     counts: JobCounts,
 }
 
@@ -52,15 +55,17 @@ impl Blocking {
                 counts.clone(),
             ),
             for_folders: Pool::new(FOR_FOLDERS, lower_priority, counts.clone()),
+            for_logins: Pool::new(FOR_LOGINS, lower_priority, counts.clone()),
             counts,
         }
     }
 
     /// Does a job on a thread and delivers its outcome, unless the job is dropped before its turn comes. Where no
-    /// thread can be had the job is done at once: the caller then waits itself.
+    /// thread can be had the job is done at once: the caller then waits itself, unless the job needs a thread.
     pub(super) fn run(&self, job: &Arc<Job>, deliver: impl FnOnce(Outcome) + Send + 'static) {
         let pool = match **job {
             Job::List(_) => &self.for_folders,
+            Job::CheckLogin(_) => &self.for_logins,
             _ if job.computes() => &self.for_processors,
             _ => &self.for_disks,
         };
@@ -129,7 +134,8 @@ impl Pool {
         }
         if queue.threads == 0 {
             drop(queue);
-            return deliver(if job.can_be_skipped() { Outcome::Skipped } else { self.0.counts.run(job) });
+            let is_skipped = job.can_be_skipped() || job.needs_thread();
+            return deliver(if is_skipped { Outcome::Skipped } else { self.0.counts.run(job) });
         }
         let (job, deliver, waiting) = (Arc::downgrade(job), Box::new(deliver), self.0.counts.wait());
         queue.orders.push_back(Order { job, deliver, since: Instant::now(), waiting });
