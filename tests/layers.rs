@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 /// Each module of the crate, and the modules that it may name.
-const MAY_USE: [(&str, &[&str]); 14] = [
+const MAY_USE: [(&str, &[&str]); 15] = [
     ("main", &["commands", "config", "server"]),
     ("lib", &[]),
     ("commands", &["codec", "config", "http", "rules", "site"]),

@@ -26,8 +26,16 @@ const APR1_TEXT: usize = 22;
 pub(super) enum Hash {
     Bcrypt(Bcrypt),
     /// Rounds, salt, and the text of the digest.
-    Sha { sha: Sha, rounds: u32, salt: String, digest: String },
-    Apr1 { salt: String, digest: String },
+    Sha {
+        sha: Sha,
+        rounds: u32,
+        salt: String,
+        digest: String,
+    },
+    Apr1 {
+        salt: String,
+        digest: String,
+    },
 }
 
 impl Hash {
@@ -98,9 +106,11 @@ fn parse_sha(sha: Sha, rest: &str) -> Result<Hash, &'static str> {
     };
     let rounds = match rounds {
         "" => DEFAULT_ROUNDS,
-        _ => rounds.parse().ok().filter(|rounds| SHA_ROUNDS.contains(rounds)).ok_or(
-            "its rounds are not between 1,000 and 10,000,000",
-        )?,
+        _ => rounds
+            .parse()
+            .ok()
+            .filter(|rounds| SHA_ROUNDS.contains(rounds))
+            .ok_or("its rounds are not between 1,000 and 10,000,000")?,
     };
     let (salt, digest) = parse_salted(rest, SHA_SALT, sha.text_length()).ok_or(MALFORMED)?;
     Ok(Hash::Sha { sha, rounds, salt, digest })
@@ -126,17 +136,44 @@ mod tests {
     const KNOWN: &[(&str, &str)] = &[
         ("Hello world!", "$5$saltstring$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5"),
         ("Hello world!", "$5$rounds=10000$saltstringsaltst$3xv.VbSHBb41AL9AvLeujZkZRBAwqFMz2.opqey6IcA"),
-        ("This is just a test", "$5$rounds=5000$toolongsaltstrin$Un/5jzAHMgOGZ5.mWJpuVolil07guHPvOW8mGRcvxa5"),
-        ("a very much longer text to encrypt.  This one even stretches over morethan one line.", "$5$rounds=1400$anotherlongsalts$Rx.j8H.h8HjEDGomFU8bDkXm3XIUnzyxf12oP84Bnq1"),
-        ("we have a short salt string but not a short password", "$5$rounds=77777$short$JiO1O3ZpDAxGJeaDIuqCoEFysAe1mZNJRs3pw0KQRd/"),
-        ("Hello world!", "$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3uBnIFNjnQJuesI68u4OTLiBFdcbYEdFCoEOfaS35inz1"),
-        ("Hello world!", "$6$rounds=10000$saltstringsaltst$OW1/O6BYHV6BcXZu8QVeXbDWra3Oeqh0sbHbbMCVNSnCM/UrjmM0Dp8vOuZeHBy/YTBmSK6H9qs/y3RnOaw5v."),
-        ("a very much longer text to encrypt.  This one even stretches over morethan one line.", "$6$rounds=1400$anotherlongsalts$POfYwTEok97VWcjxIiSOjiykti.o/pQs.wPvMxQ6Fm7I6IoYN3CmLs66x9t0oSwbtEW7o7UmJEiDwGqd8p4ur1"),
+        (
+            "This is just a test",
+            "$5$rounds=5000$toolongsaltstrin$Un/5jzAHMgOGZ5.mWJpuVolil07guHPvOW8mGRcvxa5",
+        ),
+        (
+            "a very much longer text to encrypt.  This one even stretches over morethan one line.",
+            "$5$rounds=1400$anotherlongsalts$Rx.j8H.h8HjEDGomFU8bDkXm3XIUnzyxf12oP84Bnq1",
+        ),
+        (
+            "we have a short salt string but not a short password",
+            "$5$rounds=77777$short$JiO1O3ZpDAxGJeaDIuqCoEFysAe1mZNJRs3pw0KQRd/",
+        ),
+        (
+            "Hello world!",
+            "$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3uBnIFNjnQJuesI68u4OTLiBFdcbYEdFCoEOfaS35inz1",
+        ),
+        (
+            "Hello world!",
+            "$6$rounds=10000$saltstringsaltst$OW1/O6BYHV6BcXZu8QVeXbDWra3Oeqh0sbHbbMCVNSnCM/UrjmM0Dp8vOuZeHBy/YTBmSK6H9qs/y3RnOaw5v.",
+        ),
+        (
+            "a very much longer text to encrypt.  This one even stretches over morethan one line.",
+            "$6$rounds=1400$anotherlongsalts$POfYwTEok97VWcjxIiSOjiykti.o/pQs.wPvMxQ6Fm7I6IoYN3CmLs66x9t0oSwbtEW7o7UmJEiDwGqd8p4ur1",
+        ),
         ("", "$6$x$QSmr1Bx2g4O6BzKvdkgOcyU6H91X6I/XBv5pSalMhSPkwdH6Beo3F455xZJg0v//bxVK5F4OE5k1.0xuR26MK0"),
         ("pässwörd", "$5$6r16OuBrmInx/sin$HILEg/gAu4Z4nTJUTY.auj7.LVPs1aiZYMEXD0Mfvj4"),
-        ("secret", "$6$rounds=1000$N.jcCwuQVuVZJkNT$cVo8QDvoNhuik1a7xFoh6n/7B9NIyv7lhykkD.NZOaglNoL8N5bUhN2k9fxAGRA3lhTPvBxbWBZtTtr4riigU1"),
-        ("a", "$6$lzEUaHoyToJb.7PL$a5f3SgPsBUDWPCUDTjKShObyqEO093awS/CCR0/HTcqR2Y6SylgnsfJNg20r6LGgWqG.0xutz5gFMEjq0kr5G."),
-        ("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", "$6$A668OVKamgd1tWmm$49cnNeGB4qldPnAAti3.HHujQ7WSemjMW0M36/RPF25cCV9ReIQFZfL7FOgRhJZZQ2aVuc9lZiU1CG5CScZgQ/"),
+        (
+            "secret",
+            "$6$rounds=1000$N.jcCwuQVuVZJkNT$cVo8QDvoNhuik1a7xFoh6n/7B9NIyv7lhykkD.NZOaglNoL8N5bUhN2k9fxAGRA3lhTPvBxbWBZtTtr4riigU1",
+        ),
+        (
+            "a",
+            "$6$lzEUaHoyToJb.7PL$a5f3SgPsBUDWPCUDTjKShObyqEO093awS/CCR0/HTcqR2Y6SylgnsfJNg20r6LGgWqG.0xutz5gFMEjq0kr5G.",
+        ),
+        (
+            "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+            "$6$A668OVKamgd1tWmm$49cnNeGB4qldPnAAti3.HHujQ7WSemjMW0M36/RPF25cCV9ReIQFZfL7FOgRhJZZQ2aVuc9lZiU1CG5CScZgQ/",
+        ),
         ("secret", "$apr1$ASevKNEz$gDkx4PUZ1CbGsmiUNFJru1"),
         ("a", "$apr1$.NQCen3h$Lbgphmep0mVYcBOckbXyP."),
         ("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", "$apr1$/RKt3xjs$0RQx/u6bWDJBzBVXQ.dJ7."),
@@ -144,12 +181,21 @@ mod tests {
         ("pässwörd", "$apr1$HSHPwaDH$OIU5./0uuT.a3xYzSh7XQ."),
         ("secret", "$apr1$salt$VEpBc9VHGUKwI9.yg13Iu0"),
         ("secret", "$5$salt$kpa26zwgX83BPSR8d7w93OIXbFt/d3UOTZaAu5vsTM6"),
-        ("secret", "$6$salt$egUxKNxDs8kPfh8iPMNcosMhb2eWah6d3R44JDm5Rj/j/XWR5E33QPd0YmHXoDHOIDR6kL5D3JcQcz0O8FHE00"),
+        (
+            "secret",
+            "$6$salt$egUxKNxDs8kPfh8iPMNcosMhb2eWah6d3R44JDm5Rj/j/XWR5E33QPd0YmHXoDHOIDR6kL5D3JcQcz0O8FHE00",
+        ),
         ("", "$apr1$12345678$sHuPAw7VA9xjRbJz7zKV7/"),
         ("secret", "$2y$04$qV.k2v/h7cRq6kJWqsZaNesQS0TCshTvyrTJUpNcv7R./iFypOoYO"),
         ("pässwörd", "$2y$05$0IpNv0O9b/.FoACn.73reOhhs5gNLuh.eUAyeXSCOmcmFIXvjWpbu"),
-        ("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", "$2y$04$rYf1RasClbcQOlxaOJ3h4ORzeA8efV.I.3eyja3u9enNklXDpEnme"),
-        ("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", "$2y$04$XH0EEB1KvacxVn8zO68pCu6neVA.VlJE4Y4twfI2fD2GjwqaO2RcO"),
+        (
+            "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+            "$2y$04$rYf1RasClbcQOlxaOJ3h4ORzeA8efV.I.3eyja3u9enNklXDpEnme",
+        ),
+        (
+            "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+            "$2y$04$XH0EEB1KvacxVn8zO68pCu6neVA.VlJE4Y4twfI2fD2GjwqaO2RcO",
+        ),
         ("", "$2y$04$hecypBiykT50bm3L5hht8.VcE8JkWhLBh.aMRvwFiUzciMSZjvXZG"),
         ("U*U", "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"),
         ("U*U", "$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"),
@@ -164,8 +210,13 @@ mod tests {
             for wrong in ["", "wrong", &format!("{password}x"), &password.to_uppercase()] {
                 let is_same = wrong == *password || wrong.is_empty() && password.is_empty();
                 // bcrypt takes 72 bytes.
-                let is_cut = matches!(hash, Hash::Bcrypt(_)) && password.len() >= 72 && wrong.starts_with(password);
-                assert_eq!(hash.is_of(wrong.as_bytes()), is_same || is_cut, "{wrong:?} for {password:?} {text}");
+                let is_cut =
+                    matches!(hash, Hash::Bcrypt(_)) && password.len() >= 72 && wrong.starts_with(password);
+                assert_eq!(
+                    hash.is_of(wrong.as_bytes()),
+                    is_same || is_cut,
+                    "{wrong:?} for {password:?} {text}"
+                );
             }
         }
     }

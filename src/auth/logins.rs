@@ -287,7 +287,8 @@ mod tests {
     fn guesses_that_come_together_are_no_more_than_may_be_wrong() {
         let (logins, now) = (anna(), Instant::now());
         let guess = |number: usize| format!("anna:{number}");
-        let open: Vec<_> = (0..MOST_FAILURES).map(|number| check(&logins, &guess(number), client(1), now)).collect();
+        let open: Vec<_> =
+            (0..MOST_FAILURES).map(|number| check(&logins, &guess(number), client(1), now)).collect();
         assert_eq!(look(&logins, &guess(MOST_FAILURES), client(1), now), "slowed");
         assert_eq!(look(&logins, &guess(0), client(1), now), "unknown", "it is looked at already");
         drop(open);

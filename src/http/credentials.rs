@@ -61,13 +61,13 @@ mod tests {
             ("Basic YTo=", Some(("a", ""))),
             ("Basic OmE=", Some(("", "a"))),
             ("Basic YTpiOmM=", Some(("a", "b:c"))),
-            ("Basic YQ==", None),     // no colon
-            ("Basic YTpi\t", None),   // the field is trimmed before
-            ("Basic YTpi,", None),    // several credentials
-            ("Basic YTo", None),      // no padding
-            ("Basic YTp=", None),     // bits that are not zero
-            ("Basic YToA", None),     // NUL
-            ("Basic YTp/", None),     // DEL
+            ("Basic YQ==", None),   // no colon
+            ("Basic YTpi\t", None), // the field is trimmed before
+            ("Basic YTpi,", None),  // several credentials
+            ("Basic YTo", None),    // no padding
+            ("Basic YTp=", None),   // bits that are not zero
+            ("Basic YToA", None),   // NUL
+            ("Basic YTp/", None),   // DEL
             ("Basic YTo\u{e4}", None),
             ("Basic ", None),
             ("Basic", None),

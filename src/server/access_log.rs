@@ -52,7 +52,12 @@ impl Line {
     fn text(entry: &Entry, time: &str, is_combined: bool) -> Line {
         let mut text = String::with_capacity(192);
         // Writing to a string cannot fail.
-        let _ = write!(text, "{} - - [{time}] \"", entry.client);
+        let _ = write!(text, "{} - ", entry.client);
+        match entry.response.user() {
+            Some(name) => escape_name(name, &mut text),
+            None => text.push('-'),
+        }
+        let _ = write!(text, " [{time}] \"");
         match entry.request {
             Some(request) => {
                 let (method, target, version) = request.line();
@@ -83,7 +88,7 @@ impl Line {
         // Writing to a string cannot fail.
         let _ = write!(text, "{{\"time\":\"{second}.{microseconds:06}Z\",\"client\":\"{}\"", entry.client);
         let line = entry.request.map(|request| request.line());
-        json::push_member("user", None, &mut text);
+        json::push_member("user", entry.response.user().map(cut), &mut text);
         json::push_member("method", line.map(|(method, ..)| cut(method)), &mut text);
         json::push_member("target", line.map(|(_, target, _)| cut(target)), &mut text);
         match line {
@@ -103,6 +108,20 @@ impl Line {
 
 fn cut(value: &[u8]) -> &[u8] {
     &value[..value.len().min(MAX_QUOTED)]
+}
+
+/// As [`escape`], and blanks, too: what follows stands in its own place then. A name that looks like none is escaped.
+fn escape_name(name: &[u8], text: &mut String) {
+    match name {
+        b"-" => text.push_str("\\x2D"),
+        b"" => text.push_str("\"\""),
+        _ => {
+            for part in cut(name).split_inclusive(|&byte| byte == b' ') {
+                escape(part.strip_suffix(b" ").unwrap_or(part), text);
+                text.push_str(if part.ends_with(b" ") { "\\x20" } else { "" });
+            }
+        }
+    }
 }
 
 /// Control characters, quotes, backslashes and bytes beyond ASCII as `\xHH`.

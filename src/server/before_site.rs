@@ -1,6 +1,10 @@
 //! The answers that are given before the site is asked, and the site's where there is none.
 
+use std::sync::Arc;
+
 use super::client::Client;
+use super::login::Login;
+use crate::auth::Logins;
 use crate::config::Networks;
 use crate::http::request::{Method, Request};
 use crate::http::status::Status;
@@ -33,6 +37,8 @@ pub(super) struct BeforeSite<'a> {
     pub(super) health: Option<Health<'a>>,
     /// The port to which requests are redirected, where they come in plain text beside TLS.
     pub(super) https_port: Option<u16>,
+    /// The logins, if not everybody may see the site.
+    pub(super) logins: Option<&'a Arc<Logins>>,
 }
 
 impl BeforeSite<'_> {
@@ -47,7 +53,14 @@ impl BeforeSite<'_> {
             BeforeSite { health: Some(health), .. } if health.is_asked(request) => {
                 Answer::Ready(site.health(request, health.is_ready))
             }
+            BeforeSite { logins: Some(_), .. } if Site::is_challenge(request) => {
+                site.answer_challenge(request, now, pending)
+            }
+            // A password is not asked for in plain text.
             BeforeSite { https_port: Some(port), .. } => site.redirect_to_https(request, port, now, pending),
+            BeforeSite { logins: Some(logins), client, .. } => {
+                Login { logins, client: client.network() }.answer(request, site, now, pending)
+            }
             _ => site.answer(request, now, pending),
         }
     }

@@ -1,7 +1,7 @@
 //! The client of a connection, as the log names it and as the limits count it.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use crate::config::Networks;
 
@@ -29,6 +29,15 @@ impl Client {
             Client::Address(address) => networks.contains(address),
             Client::Unix => networks.has_unix(),
         }
+    }
+
+    /// What one client is for limits: an IPv4 address, or an IPv6 network of 64 bits, within which anybody has as many
+    /// addresses as there are. `None` where it has no address.
+    pub(super) fn network(self) -> Option<IpAddr> {
+        Some(match self.address()? {
+            IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+            address => address,
+        })
     }
 }
 

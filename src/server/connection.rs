@@ -43,6 +43,7 @@ use super::record::Recorder;
 use super::remote::Remote;
 use super::transport::Transport;
 use super::workers::Incoming;
+use crate::auth::Logins;
 use crate::config::{Networks, Proxies, Timeouts};
 use crate::http::fields::Fields;
 use crate::http::status::Status;
@@ -100,6 +101,8 @@ pub(super) struct Gate<'a> {
     pub(super) limits: &'a ConnectionLimits,
     /// The path for balancers, and whether they are to send requests.
     pub(super) health: Option<Health<'a>>,
+    /// The logins, if not everybody may see the site.
+    pub(super) logins: Option<&'a Arc<Logins>>,
 }
 
 #[derive(Debug)]

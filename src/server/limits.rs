@@ -1,7 +1,7 @@
 //! Who is let in: how many connections there may be at once, over all workers, and how many of one client.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -59,9 +59,9 @@ impl ConnectionLimits {
     /// # Errors
     /// It has as many connections as one client may have.
     pub(super) fn acquire_client(&self, client: Client) -> Result<(), Refusal> {
-        if let Some((limit, address)) = self.client_limit.zip(client.address()) {
+        if let Some((limit, network)) = self.client_limit.zip(client.network()) {
             let mut clients = self.clients();
-            let count = clients.entry(network(address)).or_default();
+            let count = clients.entry(network).or_default();
             if *count >= limit {
                 return Err(Refusal::PerClientLimit);
             }
@@ -73,9 +73,8 @@ impl ConnectionLimits {
     /// A connection that was let in has ended, and so has its client, if that was let in.
     pub(super) fn release(&self, client: Option<Client>) {
         self.count.fetch_sub(1, Ordering::Relaxed);
-        if let Some((_, address)) = self.client_limit.zip(client.and_then(Client::address)) {
+        if let Some((_, network)) = self.client_limit.zip(client.and_then(Client::network)) {
             let mut clients = self.clients();
-            let network = network(address);
             match clients.get_mut(&network) {
                 Some(count) if *count > 1 => *count -= 1,
                 _ => drop(clients.remove(&network)),
@@ -85,15 +84,6 @@ impl ConnectionLimits {
 
     fn clients(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
         self.clients.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// What one client is: an IPv4 address, or an IPv6 network of 64 bits, within which anybody has as many
-/// addresses as there are.
-fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
     }
 }
 

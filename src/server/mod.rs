@@ -23,6 +23,8 @@ mod listening;
 mod log_file;
 mod log_writer;
 mod logging;
+mod login;
+mod login_file;
 mod main_thread;
 mod output;
 mod privileges;
@@ -39,9 +41,11 @@ mod workers;
 
 use std::fmt;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::auth::Logins;
 use crate::config::{self, Config, Files};
 use crate::http::media_type::Types;
 use crate::site::CacheShare;
@@ -65,6 +69,7 @@ use listening::socket_file::SocketFiles;
 use log_writer::LogWriter;
 use logging::Log;
 pub use logging::report;
+use login_file::LoginFile;
 use main_thread::{Duties, WorkerThreads};
 use supervisor::Supervisor;
 use tls::{PairFiles, Renewal};
@@ -122,9 +127,9 @@ pub fn run(config: &Config) -> Result<(), Error> {
 ///
 /// 1. Take the sockets that a supervisor passes on (above), before anything is opened. Then open the log, and connect to
 ///    the supervisor.
-/// 2. Read the certificate and its key, and bind the addresses, as the user that started us: keys and low ports are
-///    root's. So may be the folders of socket files: a process that keeps these rights removes them at the end. Then
-///    become the other user.
+/// 2. Read the certificate, its key and the logins, and bind the addresses, as the user that started us: keys and low
+///    ports are root's. So may be the folders of socket files: a process that keeps these rights removes them at the
+///    end. Then become the other user.
 /// 3. Open the root, and read the media types, with the rights of that user.
 /// 4. Block signals: all threads inherit that, and the main thread reads them.
 /// 5. Listen last, after everything that can fail: with `--reuse-port` we take the other server's clients from
@@ -135,6 +140,7 @@ fn serve(config: &Config, inherited: Vec<Listener>, log: &Log) -> Result<(), Err
     let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let supervisor = Supervisor::connect().context(|| "cannot reach NOTIFY_SOCKET".into())?;
     let renewal = begin_tls(&config.tls)?;
+    let login_file = begin_logins(config.access.auth.as_deref())?;
     let user = config.privileges.user.as_deref();
     let owner = find_user(user)?;
     let mut files = SocketFiles::default();
@@ -167,9 +173,12 @@ fn serve(config: &Config, inherited: Vec<Listener>, log: &Log) -> Result<(), Err
     log.writer().start().context(|| "cannot start a thread for the log".into())?;
     let line = entrances.ready_line(root.path(), config.limits.workers);
     let reachable = entrances.reachable;
-    let threads = start_workers(config, entrances.all, &root, shared, &descriptors, &blocking, log.writer())?;
+    let ways = Ways { entrances: entrances.all, logins: login_file.as_ref().map(LoginFile::logins) };
+    let threads = start_workers(config, ways, &root, shared, &descriptors, &blocking, log.writer())?;
     let renewal = renewal.map(Renewal::start).transpose();
     let renewal = renewal.context(|| "cannot start a thread for the certificate".into())?;
+    let watched = login_file.map(LoginFile::start).transpose();
+    watched.context(|| "cannot start a thread for the logins".into())?;
     if let Some(admin) = &admin {
         log.announce(&format!("httpd: admin pages at {}", admin.places()));
     }
@@ -205,6 +214,13 @@ fn find_user(user: Option<&str>) -> Result<Option<Identity>, Error> {
     user.map(find).transpose()
 }
 
+/// Reads the file of logins, if not everybody is to see the site.
+fn begin_logins(path: Option<&Path>) -> Result<Option<LoginFile>, Error> {
+    let Some(path) = path else { return Ok(None) };
+    let file = LoginFile::begin(path).map_err(io::Error::other);
+    file.map(Some).context(|| format!("cannot use the logins of {}", path.display()))
+}
+
 fn change_user(user: Option<&str>, identity: Option<Identity>) -> Result<(), Error> {
     identity.map_or(Ok(()), become_user).context(|| format!("cannot run as {}", user.unwrap_or_default()))
 }
@@ -236,9 +252,16 @@ fn read_rules(files: &Files, root: &Root) -> Result<Option<SharedRules>, Error> 
     rules.transpose().context(|| "cannot read the rules".into())
 }
 
+/// The ways to the site.
+struct Ways {
+    entrances: Vec<Entrance>,
+    /// The logins, if not everybody may see it.
+    logins: Option<Arc<Logins>>,
+}
+
 fn start_workers(
     config: &Config,
-    entrances: Vec<Entrance>,
+    ways: Ways,
     root: &Root,
     shared: Shared,
     descriptors: &Descriptors,
@@ -257,7 +280,7 @@ fn start_workers(
         threads.start(Setup {
             index,
             workers: Arc::clone(&workers),
-            entrances: entrances.clone(),
+            entrances: ways.entrances.clone(),
             http2: !config.tls.no_http2,
             limits: Arc::clone(&limits),
             root: root.clone(),
@@ -268,6 +291,7 @@ fn start_workers(
             log: log.clone(),
             access_log: log::log_enabled!(target: "access", log::Level::Info).then_some(config.log.format),
             timeouts: config.timeouts,
+            logins: ways.logins.clone(),
             health: config.watching.health.clone(),
             proxies: config.proxies.clone(),
             allowed: config.access.allow.clone(),

@@ -91,6 +91,7 @@ impl Remote {
             client,
             allowed: gate.allowed,
             health: gate.health,
+            logins: gate.logins,
             https_port: https_port.map(NonZeroU16::get),
         }
     }

@@ -33,6 +33,7 @@ use super::timers::Timers;
 use super::tls::Tls;
 use super::transport::RECEIVED;
 use super::workers::{Finished, Incoming, Peer, Workers};
+use crate::auth::Logins;
 use crate::config::{Files, LogFormat, Networks, Proxies, Timeouts};
 use crate::http::fields::Fields;
 use crate::http1::parser::Parser;
@@ -99,6 +100,8 @@ pub(super) struct Setup {
     /// The form of the access log, unless it is off.
     pub(super) access_log: Option<LogFormat>,
     pub(super) timeouts: Timeouts,
+    /// The logins, if not everybody may see the site.
+    pub(super) logins: Option<Arc<Logins>>,
     /// The path for balancers.
     pub(super) health: Option<String>,
     /// Proxies that are believed.
@@ -389,6 +392,7 @@ impl Worker {
                     .health
                     .as_deref()
                     .map(|path| Health { path, is_ready: workers.is_ready() }),
+                logins: self.setup.logins.as_ref(),
             },
             head: &mut self.head,
             http2: self.setup.http2,

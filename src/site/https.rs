@@ -31,6 +31,15 @@ impl Site {
     }
 }
 
+/// Whether a target is one of the challenges.
+pub(super) fn is_challenge(target: &[u8]) -> bool {
+    Target::parse(target).is_ok_and(|target| is_in_challenges(&target))
+}
+
+fn is_in_challenges(target: &Target) -> bool {
+    target.path.as_bytes().starts_with(CHALLENGES)
+}
+
 /// The place where a request is answered.
 #[derive(Debug, PartialEq, Eq)]
 enum Place {
@@ -52,7 +61,7 @@ fn place(request: &Request, port: u16) -> Place {
     let local = match request.target {
         b"*" => b"/",
         target => match Target::parse(target) {
-            Ok(target) if target.path.as_bytes().starts_with(CHALLENGES) => return Place::Here,
+            Ok(target) if is_in_challenges(&target) => return Place::Here,
             Err(error @ TargetError::Malformed(_)) => return Place::Nowhere(error.status()),
             Ok(_) | Err(TargetError::EncodedSlash) => target::local(target),
         },

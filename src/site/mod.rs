@@ -29,6 +29,7 @@ pub(crate) mod residency;
 pub(crate) mod resolve;
 mod resource;
 pub(crate) mod response;
+mod restricted;
 pub(crate) mod rules;
 pub(crate) mod shared;
 pub(crate) mod sidecar;
@@ -138,13 +139,18 @@ impl Site {
 
     /// The answer to a request, for which the `pending` jobs were done.
     pub(crate) fn answer(&mut self, request: &Request, now: &Now, pending: &Pending) -> Answer {
-        let mut response = match self.respond(request, now, pending) {
+        let response = match self.respond(request, now, pending) {
             Ok(response) => response,
             Err(Stop::Refused(status)) => self.page(status),
             Err(Stop::Wait(job)) => return Answer::Wait(job),
         };
+        Answer::Ready(self.finish(request, response))
+    }
+
+    /// The response as it is sent: with the fields of the flags, and to HEAD without content.
+    fn finish(&self, request: &Request, mut response: Response) -> Response {
         self.flag_fields.apply(Some(request), &mut response);
-        Answer::Ready(if request.method == Method::Head { response.without_content() } else { response })
+        if request.method == Method::Head { response.without_content() } else { response }
     }
 
     /// The numbers of the cache.

@@ -20,6 +20,7 @@ use super::one_state::{InOneState, READINGS};
 use super::resolve::{Refusal, Root};
 use super::rules::SharedRules;
 use super::sidecar::{States, Verdict, Verification};
+use crate::auth::Check;
 use crate::http::charset::Characters;
 use crate::http::encoding::{Coding, SIDECARS};
 use crate::sys::file::{Metadata, stat};
@@ -50,6 +51,8 @@ pub(crate) enum Job {
     Verify(Box<Verification>),
     /// Reads the rules of the site, if they have changed.
     LoadRules(Arc<SharedRules>),
+    /// Computes the hash of a password.
+    CheckLogin(Box<Check>),
     /// Lets time pass, until a further change of a file must bear another time.
     Settle(Duration),
 }
@@ -69,7 +72,10 @@ pub(crate) enum Outcome {
     Listed(Result<Listed, Refusal>),
     /// Whether the precompressed file is true, unless one of the two could not be read.
     Verified(Option<Verdict>),
-    /// The job was not done, for there was too much to do. Only one that can be skipped has this outcome.
+    /// The name whose password was right, unless it was wrong.
+    Login(Option<Arc<[u8]>>),
+    /// The job was not done, for there was too much to do. Only one that can be skipped, or that
+    /// needs a thread, has this outcome.
     Skipped,
 }
 
@@ -86,6 +92,7 @@ impl Job {
             Job::LoadRules(_) => "load_rules",
             Job::Compress(_) => "compress",
             Job::Verify(_) => "verify",
+            Job::CheckLogin(_) => "check_login",
             Job::Settle(_) => "settle",
         }
     }
@@ -106,6 +113,7 @@ impl Job {
             Job::Compress(compression) => compression.run(),
             Job::Verify(verification) => return Outcome::Verified(verification.run().ok()),
             Job::LoadRules(rules) => rules.load(),
+            Job::CheckLogin(check) => return Outcome::Login(check.run()),
             Job::Settle(time) => thread::sleep(*time),
         }
         Outcome::Done
@@ -114,6 +122,11 @@ impl Job {
     /// Whether it takes a processor rather than a disk, and much of it.
     pub(crate) fn computes(&self) -> bool {
         matches!(self, Job::Compress(_) | Job::Verify(_))
+    }
+
+    /// Whether no worker may do it itself, for it would hold up all others for long.
+    pub(crate) fn needs_thread(&self) -> bool {
+        matches!(self, Job::CheckLogin(_))
     }
 
     /// Whether the request can do without it.
@@ -227,6 +240,13 @@ impl Pending {
             }
         }
         (tried >= TRIES).then_some(None)
+    }
+
+    /// The outcome of looking at the credentials: the name, if they are right. `None` where that was not done, and an
+    /// [`Outcome::Skipped`] where it could not be.
+    pub(crate) fn login(&self) -> Option<&Outcome> {
+        let check = self.0.iter().find(|(job, _)| matches!(**job, Job::CheckLogin(_)));
+        check.map(|(_, outcome)| outcome)
     }
 
     /// Whether the rules were looked at.

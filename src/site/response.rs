@@ -2,10 +2,12 @@
 
 use std::ops::Range;
 use std::rc::Rc;
+use std::sync::Arc;
 
 #[cfg(test)]
 use super::representation::Content;
 use super::representation::{FieldSet, Representation};
+use crate::http::cache_control;
 use crate::http::field;
 use crate::http::fields::Fields;
 use crate::http::multipart::Multipart;
@@ -22,6 +24,8 @@ pub(crate) struct Response {
     /// Fields that only this response has.
     own: Fields,
     pub(crate) body: Body,
+    /// The user whose credentials were right.
+    user: Option<Arc<[u8]>>,
 }
 
 /// The body of a response.
@@ -39,7 +43,8 @@ impl Response {
     /// A response with all of a representation.
     pub(super) fn whole(status: Status, representation: Rc<Representation>) -> Response {
         let body = Body::Range(0..representation.content().length());
-        Response { status, representation, fields: FieldSet::All, own: Fields::default(), body }
+        let (fields, own) = (FieldSet::All, Fields::default());
+        Response { status, representation, fields, own, body, user: None }
     }
 
     /// An empty response with a content coding, for tests of what is told of it.
@@ -53,7 +58,7 @@ impl Response {
     /// A response without content: 204, and 304 with the fields that it repeats.
     pub(super) fn fields_alone(status: Status, representation: Rc<Representation>) -> Response {
         let (fields, own) = (FieldSet::Repeated, Fields::default());
-        Response { status, representation, fields, own, body: Body::Empty }
+        Response { status, representation, fields, own, body: Body::Empty, user: None }
     }
 
     /// A response with one range of a representation.
@@ -63,7 +68,7 @@ impl Response {
         own.push_display("Content-Range", ContentRange { range: &range, length });
         own.push_display("Content-Length", range.end - range.start);
         let (status, body) = (Status::PartialContent, Body::Range(range));
-        Response { status, representation, fields: FieldSet::Typed, own, body }
+        Response { status, representation, fields: FieldSet::Typed, own, body, user: None }
     }
 
     /// A response with several ranges of a representation.
@@ -72,12 +77,34 @@ impl Response {
         own.push_display("Content-Type", parts.content_type());
         own.push_display("Content-Length", parts.length());
         let (status, body) = (Status::PartialContent, Body::Multipart(Box::new(parts)));
-        Response { status, representation, fields: FieldSet::Metadata, own, body }
+        Response { status, representation, fields: FieldSet::Metadata, own, body, user: None }
     }
 
     /// The same response to HEAD (RFC 9110 section 9.3.2).
     pub(crate) fn without_content(self) -> Response {
         Response { body: Body::Empty, ..self }
+    }
+
+    /// Shows it to a user alone: no cache that others share may keep it. `Vary` need not name `Authorization`: all users are
+    /// shown the same, and shared caches keep nothing (RFC 9111 sections 3.5 and 5.2.2.7).
+    pub(crate) fn show_to(&mut self, user: Arc<[u8]>) {
+        self.user = Some(user);
+        let mut fields = Fields::default();
+        let lines = || self.lines().into_iter().flat_map(Fields::iter);
+        let is_cache_control = |name: &[u8]| name.eq_ignore_ascii_case(b"Cache-Control");
+        for (name, value) in lines().filter(|(name, _)| !is_cache_control(name)) {
+            if !cache_control::is_targeted(name) {
+                fields.push(name, value);
+            }
+        }
+        let values = lines().filter(|(name, _)| is_cache_control(name)).map(|(_, value)| value);
+        fields.push("Cache-Control", cache_control::make_private(values));
+        self.replace_fields(fields);
+    }
+
+    /// The user that it is shown to, if credentials were asked for.
+    pub(crate) fn user(&self) -> Option<&[u8]> {
+        self.user.as_deref()
     }
 
     /// Gives it these fields in the place of all that it has.

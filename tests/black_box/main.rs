@@ -35,8 +35,9 @@ mod systemd;
 mod upgrade;
 mod workers;
 
-// Proxies in front, and clients that are served.
+// Proxies in front, and who may see the site.
 mod allow;
+mod auth;
 mod proxies;
 mod proxy_protocol;
 
