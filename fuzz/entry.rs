@@ -9,7 +9,9 @@ mod listing;
 
 use std::net::IpAddr;
 
+use otuserver::auth::htpasswd::Htpasswd;
 use otuserver::http::charset::Characters;
+use otuserver::http::credentials::{self, Credentials};
 use otuserver::http::date;
 use otuserver::http::encoding::{self, Coding};
 use otuserver::http::field::{self, Name};
@@ -39,6 +41,29 @@ pub fn charset(bytes: &[u8]) {
         let is_said = Characters::of(&bytes[..end], length).charset("text/plain").is_some();
         assert!(is_said || !is_utf8, "cut after {end} bytes");
     }
+}
+
+/// The value of `Authorization`.
+pub fn authorization(bytes: &[u8]) {
+    let Some(found) = Credentials::parse(bytes) else { return };
+    assert!(found.text().len() <= credentials::LONGEST && !found.text().iter().any(u8::is_ascii_control));
+    assert!(!found.name().contains(&b':'));
+    assert_eq!([found.name(), b":", found.password()].concat(), found.text());
+    let shouted = [&bytes[..5].to_ascii_uppercase(), &bytes[5..]].concat();
+    assert!(Credentials::parse(&shouted).is_some_and(|again| again == found), "the scheme in another case");
+}
+
+/// A file of logins.
+pub fn htpasswd(bytes: &[u8]) {
+    let (logins, findings) = Htpasswd::parse(bytes);
+    let lines = bytes.split(|&byte| byte == b'\n').count();
+    assert!(logins.count() + findings.len() <= lines);
+    assert!(findings.iter().all(|finding| (1..=lines).contains(&finding.line) && !finding.why.is_empty()));
+    assert!(findings.is_sorted_by(|one, other| one.line < other.line));
+    let shifted = [b"# a comment\n", bytes].concat();
+    let (again, moved) = Htpasswd::parse(&shifted);
+    assert_eq!((again.count(), moved.len()), (logins.count(), findings.len()));
+    assert!(findings.iter().zip(&moved).all(|(finding, moved)| finding.line + 1 == moved.line));
 }
 
 /// The bytes of a connection: a head and the bytes after it.

@@ -44,4 +44,6 @@ targets! {
     listing,
     charset,
     forwarded,
+    authorization,
+    htpasswd,
 }

@@ -3,6 +3,9 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+/// The challenge that asks for credentials (RFC 7617 section 2). Some programs show the name of the realm.
+pub const CHALLENGE: &str = "Basic realm=\"Restricted\", charset=\"UTF-8\"";
+
 /// Bytes of the longest name and password together, with the colon between them. Programs that make logins take 255 for
 /// each; the time of some hashes grows with the square of it.
 pub const LONGEST: usize = 512;

@@ -25,6 +25,11 @@
 //! - *Expect* (9110 10.1.1, in `site`): `100-continue` gets the final status and close, others 417. It is
 //!   ignored in 1.0.
 //!
+//! **Credentials** ([`credentials`])
+//! - *Basic* (7617): in UTF-8; control characters and more than 512 bytes are no credentials. Other schemes are not
+//!   known.
+//! - *Caches* (9111 3.5, 5.2.2.7, in [`cache_control`]): what is shown with credentials is `private`.
+//!
 //! **Targets** ([`target`])
 //! - *Forms* (9112 3.2): origin and absolute. `*` and authority are taken only with the methods they belong
 //!   to.

@@ -19,6 +19,8 @@ const PAUSE: Duration = Duration::from_millis(400);
 /// The time after which a change is looked at again before it is obeyed: `htpasswd` empties the file first, and then
 /// writes it.
 const DOUBT: Duration = Duration::from_millis(50);
+/// Looks at a file that is another one each time, before the last one is obeyed.
+const MOST_LOOKS: usize = 6;
 /// Lines that are named one by one when they are passed over.
 const MOST_NAMED: usize = 20;
 
@@ -64,17 +66,27 @@ impl LoginFile {
         loop {
             thread::sleep(PAUSE);
             self.logins.forget_old(Instant::now());
-            let mut seen = self.look();
-            while seen != self.taken {
-                thread::sleep(DOUBT);
-                let again = self.look();
-                if again == seen {
-                    self.take(seen);
-                    break;
-                }
-                seen = again;
+            let state = self.look_until_it_rests();
+            if state != self.taken {
+                self.take(state);
             }
         }
+    }
+
+    /// Looks once while nothing has changed, and otherwise until two looks see the same.
+    fn look_until_it_rests(&self) -> State {
+        let mut seen = self.look();
+        for _ in 0..MOST_LOOKS {
+            if seen == self.taken {
+                break;
+            }
+            thread::sleep(DOUBT);
+            let before = std::mem::replace(&mut seen, self.look());
+            if seen == before {
+                break;
+            }
+        }
+        seen
     }
 
     fn look(&self) -> State {

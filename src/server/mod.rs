@@ -152,6 +152,7 @@ fn serve(config: &Config, inherited: Vec<Listener>, log: &Log) -> Result<(), Err
     let root = Root::new(&config.files.document_root)
         .context(|| format!("cannot serve {}", config.files.document_root.display()))?;
     check_fallback(&config.files, &root)?;
+    warn_of_served_logins(config.access.auth.as_deref(), &root);
     let rules = read_rules(&config.files, &root)?;
     let forms = forms::share_of(cache_bytes(&config.files));
     let shared = Shared::new(read_types(&config.files)?, rules, forms);
@@ -219,6 +220,14 @@ fn begin_logins(path: Option<&Path>) -> Result<Option<LoginFile>, Error> {
     let Some(path) = path else { return Ok(None) };
     let file = LoginFile::begin(path).map_err(io::Error::other);
     file.map(Some).context(|| format!("cannot use the logins of {}", path.display()))
+}
+
+/// Hashes are secrets: some of them can be guessed.
+fn warn_of_served_logins(path: Option<&Path>, root: &Root) {
+    let path = path.and_then(|path| path.canonicalize().ok());
+    if let Some(path) = path.filter(|path| path.starts_with(root.path())) {
+        log::warn!("the logins of {} lie beneath the root: move them elsewhere", path.display());
+    }
 }
 
 fn change_user(user: Option<&str>, identity: Option<Identity>) -> Result<(), Error> {

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::representation::{Content, Representation};
+use crate::http::credentials;
 use crate::http::request::ALLOWED;
 use crate::http::status::Status;
 
@@ -54,6 +55,7 @@ pub(crate) fn render(status: Status, fields: &[(&str, &[u8])]) -> Representation
     let mut metadata: Vec<(&str, &[u8])> = fields.to_vec();
     match status {
         Status::MethodNotAllowed => metadata.push(("Allow", ALLOWED.as_bytes())),
+        Status::Unauthorized => metadata.push(("WWW-Authenticate", credentials::CHALLENGE.as_bytes())),
         Status::ServiceUnavailable => metadata.push(("Retry-After", b"1")),
         _ => {}
     }

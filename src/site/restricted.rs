@@ -14,9 +14,6 @@ use super::{Answer, Site, error_page, found, parse_target};
 use crate::http::request::{Method, Request};
 use crate::http::status::Status;
 
-/// The challenge of RFC 7617 section 2. The name of the realm is shown by some programs.
-const CHALLENGE: &[u8] = b"Basic realm=\"Restricted\", charset=\"UTF-8\"";
-
 impl Site {
     /// Whether a request is for the file that a certificate authority looks for: it has no credentials.
     pub(crate) fn is_challenge(request: &Request) -> bool {
@@ -53,10 +50,10 @@ impl Site {
         request.method == Method::Options && self.flag_fields.is_preflight(request)
     }
 
-    /// The response that asks for credentials. It is the same whether there were none or wrong ones.
+    /// The response that asks for credentials. It is the same whether there were none or wrong ones, and it is the built-in
+    /// page: one of the site would have to be shown, with all that it refers to, to those who may not see the site.
     pub(crate) fn ask_for_login(&self, request: &Request) -> Response {
-        let page = error_page::render(Status::Unauthorized, &[("WWW-Authenticate", CHALLENGE)]);
-        self.finish(request, Response::whole(Status::Unauthorized, Rc::new(page)))
+        self.finish(request, self.page(Status::Unauthorized))
     }
 
     /// The response to a client that has guessed too often, and is to wait for so long.

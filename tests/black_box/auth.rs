@@ -293,6 +293,17 @@ fn a_file_that_cannot_be_read_ends_the_start() {
 }
 
 #[test]
+fn logins_beneath_the_root_are_warned_of() {
+    let site = Site::new();
+    site.write("logins", ANNA);
+    let path = site.path("logins");
+    let server = site.serve_with(&["--auth", path.to_str().expect("a path")]);
+    server.process.errors.await_line(|line| line.contains("WARN") && line.contains("lie beneath the root"));
+    let server = serve(&site, &[ANNA], &[]);
+    assert!(!server.process.errors.has_line(|line| line.contains("WARN")));
+}
+
+#[test]
 fn guessing_is_slowed_and_who_is_known_gets_in() {
     let server = serve(&Site::new(), &[ANNA, BERT], &["-w", "2"]);
     assert_eq!(ask(&server, "anna:secret").status, 200);

@@ -29,7 +29,7 @@ from promise import promises, show
 
 # A file each, in this order.
 HEADINGS = ["slow_clients", "limits", "http2", "garbage", "endings", "files", "symlinks", "tags", "compression", "leases",
-            "log", "signals", "upgrades", "listening", "injected", "disks", "listing", "packets", "locked", "delays"]
+            "log", "signals", "upgrades", "listening", "injected", "disks", "listing", "auth", "packets", "locked", "delays"]
 
 
 def main():
