@@ -1,8 +1,9 @@
 //! Clients that guess: how often each was wrong in the last minute, and how many of its guesses are being looked at.
 
-use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
+
+use super::sorted_map::SortedMap;
 
 /// Wrong credentials from one client within [`WINDOW`], after which it is slowed for as long.
 pub(super) const MOST_FAILURES: usize = 10;
@@ -16,12 +17,12 @@ pub(crate) type Network = Option<IpAddr>;
 
 /// The clients that were wrong lately.
 #[derive(Debug, Default)]
-pub(super) struct Failures(HashMap<Network, Guesses>);
+pub(super) struct Failures(SortedMap<Network, Guesses>);
 
 #[derive(Debug, Default)]
 struct Guesses {
     /// The times of the wrong ones that count.
-    wrong: VecDeque<Instant>,
+    wrong: Vec<Instant>,
     slowed_until: Option<Instant>,
     /// Those that are being looked at.
     open: usize,
@@ -31,7 +32,7 @@ impl Guesses {
     fn is_over(&self, now: Instant) -> bool {
         self.open == 0
             && self.slowed_until.is_none_or(|end| end <= now)
-            && self.wrong.back().is_none_or(|last| *last + WINDOW <= now)
+            && self.wrong.last().is_none_or(|last| *last + WINDOW <= now)
     }
 }
 
@@ -45,7 +46,7 @@ impl Failures {
     /// Begins to look at a guess of a client, which is to [`close`](Failures::close). False if as many are looked at
     /// already as may be wrong.
     pub(super) fn open(&mut self, client: Network, now: Instant) -> bool {
-        let guesses = self.0.entry(client).or_default();
+        let guesses = self.0.get_or_insert_with(client, Guesses::default);
         drop_old(&mut guesses.wrong, now);
         let has_room = guesses.wrong.len() + guesses.open < MOST_FAILURES;
         guesses.open += usize::from(has_room);
@@ -64,12 +65,12 @@ impl Failures {
 
     /// A client was wrong.
     pub(super) fn note(&mut self, client: Network, now: Instant) {
-        if !self.0.contains_key(&client) && self.0.len() >= MOST_CLIENTS {
+        if self.0.get(&client).is_none() && self.0.len() >= MOST_CLIENTS {
             self.make_room(now);
         }
-        let guesses = self.0.entry(client).or_default();
+        let guesses = self.0.get_or_insert_with(client, Guesses::default);
         drop_old(&mut guesses.wrong, now);
-        guesses.wrong.push_back(now);
+        guesses.wrong.push(now);
         if guesses.wrong.len() >= MOST_FAILURES {
             guesses.slowed_until = Some(now + WINDOW);
             guesses.wrong.clear();
@@ -78,12 +79,12 @@ impl Failures {
 
     /// Forgets the clients of which nothing counts any more.
     pub(super) fn forget_old(&mut self, now: Instant) {
-        self.0.retain(|_, guesses| !guesses.is_over(now));
+        self.0.retain(|guesses| !guesses.is_over(now));
     }
 
     fn make_room(&mut self, now: Instant) {
         self.forget_old(now);
-        let age = |guesses: &Guesses| guesses.slowed_until.max(guesses.wrong.back().copied());
+        let age = |guesses: &Guesses| guesses.slowed_until.max(guesses.wrong.last().copied());
         let idle = self.0.iter().filter(|(_, guesses)| guesses.open == 0);
         let oldest = idle.min_by_key(|(_, guesses)| age(guesses)).map(|(client, _)| *client);
         if let Some(client) = oldest.filter(|_| self.0.len() >= MOST_CLIENTS) {
@@ -92,10 +93,8 @@ impl Failures {
     }
 }
 
-fn drop_old(wrong: &mut VecDeque<Instant>, now: Instant) {
-    while wrong.front().is_some_and(|first| *first + WINDOW <= now) {
-        wrong.pop_front();
-    }
+fn drop_old(wrong: &mut Vec<Instant>, now: Instant) {
+    wrong.retain(|time| *time + WINDOW > now);
 }
 
 #[cfg(test)]
@@ -163,13 +162,13 @@ mod tests {
         assert!(failures.open(client(0), later));
         failures.note(client(u32::MAX), later);
         assert_eq!(failures.0.len(), MOST_CLIENTS);
-        assert!(failures.0.contains_key(&client(0)), "one of its guesses is looked at");
-        assert!(!failures.0.contains_key(&client(1)) && failures.0.contains_key(&client(u32::MAX)));
+        assert!(failures.0.get(&client(0)).is_some(), "one of its guesses is looked at");
+        assert!(failures.0.get(&client(1)).is_none() && failures.0.get(&client(u32::MAX)).is_some());
         failures.close(client(0), later);
         failures.forget_old(later + WINDOW - Duration::from_millis(1));
         assert_eq!(failures.0.len(), 1);
         failures.forget_old(later + WINDOW);
-        assert!(failures.0.is_empty());
+        assert_eq!(failures.0.len(), 0);
     }
 
     #[test]
@@ -178,6 +177,6 @@ mod tests {
         let now = Instant::now();
         assert!(failures.open(client(1), now));
         failures.close(client(1), now);
-        assert!(failures.0.is_empty());
+        assert_eq!(failures.0.len(), 0);
     }
 }

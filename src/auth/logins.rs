@@ -1,6 +1,5 @@
 //! The logins that all workers share: the file's, what is known of pairs of credentials, and who guesses.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,6 +10,7 @@ use aws_lc_rs::rand::SystemRandom;
 use super::failures::{Failures, Network};
 use super::htpasswd::Htpasswd;
 use super::known::{Key, Known};
+use super::sorted_map::SortedMap;
 use crate::http::credentials::Credentials;
 
 /// Pairs whose hash is being computed or waits for that, of all clients together.
@@ -29,7 +29,7 @@ struct State {
     known: Known,
     failures: Failures,
     /// Checks that have begun and not ended, by pair: requests of one client often come together.
-    open: HashMap<Key, usize>,
+    open: SortedMap<Key, usize>,
 }
 
 /// What follows from the credentials of a request.
@@ -58,7 +58,7 @@ impl Logins {
             file: Some(Arc::new(file)),
             known: Known::default(),
             failures: Failures::default(),
-            open: HashMap::new(),
+            open: SortedMap::default(),
         };
         Ok(Logins { key: key.map_err(|_| "no random numbers can be had")?, state: Mutex::new(state) })
     }
@@ -101,14 +101,14 @@ impl Logins {
             state.failures.note(client, now);
             return Verdict::Missing;
         }
-        let is_first = !state.open.contains_key(&key);
+        let is_first = state.open.get(&key).is_none();
         if is_first && state.open.len() >= MOST_CHECKS {
             return Verdict::Busy;
         }
         if is_first && !state.failures.open(client, now) {
             return Verdict::Slowed(Duration::ZERO);
         }
-        *state.open.entry(key).or_default() += 1;
+        *state.open.get_or_insert_with(key, || 0) += 1;
         drop(state);
         Verdict::Unknown(Box::new(Check { logins: Arc::clone(self), credentials, key, client, is_first }))
     }
@@ -158,10 +158,8 @@ impl Check {
             state.failures.note(self.client, now);
         }
         let is_current = state.file.as_ref().is_some_and(|current| Arc::ptr_eq(current, &file));
-        match &name {
-            _ if known.is_some() || !is_current => {}
-            Some(name) => state.known.add_right(self.key, Arc::clone(name), now),
-            None => state.known.add_wrong(self.key, now),
+        if known.is_none() && is_current {
+            state.known.add(self.key, name.clone(), now);
         }
         name
     }
@@ -175,7 +173,7 @@ impl Drop for Check {
         }
         match state.open.get_mut(&self.key) {
             Some(count) if *count > 1 => *count -= 1,
-            _ => drop(state.open.remove(&self.key)),
+            _ => state.open.remove(&self.key),
         }
     }
 }
@@ -306,8 +304,8 @@ mod tests {
         let same: Vec<_> = (0..100).map(|_| check(&logins, &guess(0), client(0), now)).collect();
         drop(open);
         assert_eq!(look(&logins, &guess(MOST_CHECKS), client(MOST_CHECKS as u32), now), "unknown");
-        assert!(!logins.lock().open.is_empty());
+        assert_eq!(logins.lock().open.len(), 1);
         drop(same);
-        assert!(logins.lock().open.is_empty(), "nothing is left of checks that were given up");
+        assert_eq!(logins.lock().open.len(), 0, "nothing is left of checks that were given up");
     }
 }
