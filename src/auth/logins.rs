@@ -1,6 +1,7 @@
 //! The logins that all workers share: the file's, what is known of pairs of credentials, and who guesses.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -110,7 +111,8 @@ impl Logins {
         }
         *state.open.get_or_insert_with(key, || 0) += 1;
         drop(state);
-        Verdict::Unknown(Box::new(Check { logins: Arc::clone(self), credentials, key, client, is_first }))
+        let is_counted = AtomicBool::new(is_first);
+        Verdict::Unknown(Box::new(Check { logins: Arc::clone(self), credentials, key, client, is_counted }))
     }
 
     fn digest(&self, credentials: &Credentials) -> Key {
@@ -137,8 +139,9 @@ pub(crate) struct Check {
     credentials: Credentials,
     key: Key,
     client: Network,
-    /// Whether no other check of the pair was open when it began.
-    is_first: bool,
+    /// Whether it counts among the guesses of its client that are being looked at: no other check of the pair was open
+    /// when it began, and it is not done.
+    is_counted: AtomicBool,
 }
 
 impl Check {
@@ -154,6 +157,8 @@ impl Check {
             is_right.then(|| self.credentials.name().into())
         });
         let (mut state, now) = (self.logins.lock(), Instant::now());
+        // At one with the failure: nothing counts twice, not for a moment.
+        self.end_count(&mut state, now);
         if name.is_none() {
             state.failures.note(self.client, now);
         }
@@ -163,14 +168,18 @@ impl Check {
         }
         name
     }
+
+    fn end_count(&self, state: &mut State, now: Instant) {
+        if self.is_counted.swap(false, Ordering::Relaxed) {
+            state.failures.close(self.client, now);
+        }
+    }
 }
 
 impl Drop for Check {
     fn drop(&mut self) {
         let mut state = self.logins.lock();
-        if self.is_first {
-            state.failures.close(self.client, Instant::now());
-        }
+        self.end_count(&mut state, Instant::now());
         match state.open.get_mut(&self.key) {
             Some(count) if *count > 1 => *count -= 1,
             _ => state.open.remove(&self.key),
@@ -289,6 +298,12 @@ mod tests {
             (0..MOST_FAILURES).map(|number| check(&logins, &guess(number), client(1), now)).collect();
         assert_eq!(look(&logins, &guess(MOST_FAILURES), client(1), now), "slowed");
         assert_eq!(look(&logins, &guess(0), client(1), now), "unknown", "it is looked at already");
+        open[0].run();
+        assert_eq!(
+            look(&logins, &guess(MOST_FAILURES), client(1), now),
+            "slowed",
+            "nine are open, one was wrong"
+        );
         drop(open);
         assert_eq!(look(&logins, &guess(MOST_FAILURES), client(1), now), "unknown");
     }

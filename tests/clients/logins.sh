@@ -29,6 +29,13 @@ END
         same "curl, login of $kind" "$site/small.txt" "$tmp/got"
         is "curl, wrong password of $kind" 401 "$(code -u "$kind:of $kind: passwörd" --interface "127.0.0.$((RANDOM % 200 + 2))" "$url/small.txt")"
     done <"$file"
+    if curl --version | grep -q HTTP2; then
+        kind=$(head -n 1 "$file") kind=${kind%%:*}
+        is "curl, login over HTTP/2" "200 2" "$(c -o /dev/null -w '%{http_code} %{http_version}' --http2-prior-knowledge -u "$kind:of $kind: pässwörd" "$url/small.txt")"
+        is "curl, no login over HTTP/2" 401 "$(code --http2-prior-knowledge "$url/small.txt")"
+    else
+        skip "logins over HTTP/2" "this curl has it not"
+    fi
     is "curl, no login" 401 "$(code "$url/small.txt")"
     have htpasswd && is "curl, a hash that is refused" 401 "$(code -u "refused:of refused: pässwörd" "$url/small.txt")"
     if have wget && [[ -s $file ]]; then
