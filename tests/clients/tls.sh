@@ -43,7 +43,8 @@ END
 
     is "curl -L: from http to https" 200 "$(code "${trust[@]}" -L --resolve "localhost:${redirect##*:}:127.0.0.1" "http://localhost:${redirect##*:}/small.txt")"
     is "curl: two requests on one connection" "1 0 " "$(c "${trust[@]}" -o "$tmp/got" -o "$tmp/got" -w '%{num_connects} ' "$url/small.txt" "$url/small.txt")"
-    is "curl: HTTP/1.1 by ALPN" 1.1 "$(c "${trust[@]}" -o "$tmp/got" -w '%{http_version}' "$url/")"
+    is "curl: HTTP/2 by ALPN" 2 "$(c "${trust[@]}" -o "$tmp/got" -w '%{http_version}' "$url/")"
+    is "curl: HTTP/1.1 by ALPN" 1.1 "$(c "${trust[@]}" --http1.1 -o "$tmp/got" -w '%{http_version}' "$url/")"
     is "curl: a range" 206 "$(code "${trust[@]}" -r 10-19 "$url/large.txt")"
     has "curl: plain HTTP on the port of TLS" 'TLS' "$(c "http://localhost:$port/")"
 
@@ -53,7 +54,7 @@ END
     hasnt "openssl s_client -tls1" '^HTTP/1.1 ' "$(answer -tls1 -cipher DEFAULT@SECLEVEL=0)"
     has "openssl s_client -noservername" '^HTTP/1.1 200 ' "$(answer -noservername 2>&1 || true)"
     has "openssl s_client -alpn http/1.1" '^HTTP/1.1 200 ' "$(answer -alpn http/1.1)"
-    has "openssl s_client -alpn h2: refused by name" 'alert number 120|no application protocol' "$(answer -alpn h2)"
+    has "openssl s_client -alpn spdy/3: refused by name" 'alert number 120|no application protocol' "$(answer -alpn spdy/3)"
     for name in AES128-SHA AES256-SHA DHE-RSA-AES128-GCM-SHA256 ECDHE-ECDSA-AES128-SHA; do
         hasnt "openssl s_client -cipher $name" '^HTTP/1.1 ' "$(answer -tls1_2 -cipher "$name@SECLEVEL=0")"
     done
@@ -84,6 +85,14 @@ END
         hasnt "sslscan: no old version, no weak cipher" 'SSLv[23] +enabled|TLSv1\.[01] +enabled|vulnerable' "$(bounded 60 sslscan --no-colour "localhost:$port" 2>&1 | grep -v 'not vulnerable')"
     else
         skip "sslscan" "not found"
+    fi
+    if python3 -c 'import sslyze' 2>/dev/null; then
+        reply=$(bounded 60 python3 -W ignore -m sslyze "127.0.0.1:$port" 2>&1)
+        has "sslyze: TLS 1.3" 'TLS_AES_128_GCM_SHA256' "$reply"
+        hasnt "sslyze: nothing vulnerable" '[^t] vulnerable' "$reply"
+        is "sslyze: no version before 1.2" 4 "$(grep -c 'the server rejected all cipher suites' <<<"$reply")"
+    else
+        skip "sslyze" "python3 does not find it"
     fi
     stop "TLS"
     server=${plain[0]} url=${plain[1]} port=${plain[2]} log=${plain[3]}
