@@ -35,7 +35,7 @@ use_goaccess() {
         "$(python3 -c 'import json, sys; g = json.load(open(sys.argv[1]))["general"]; print(g["valid_requests"], g["failed_requests"])' "$report" 2>&1)"
 }
 
-# No answer of this server is 401: half of what was not found is made so.
+# Half of what was not found is made a refused login.
 use_fail2ban() {
     have fail2ban-regex || { skip "fail2ban ($1)" "not found"; return; }
     local filter=$project/packaging/fail2ban/otuserver-auth.conf
