@@ -71,7 +71,7 @@ fn what_is_passed_on_must_be_a_listening_socket() {
     for (line, expected) in [
         ("exec 3</dev/null; export LISTEN_FDS=1 LISTEN_PID=$$", "cannot use LISTEN_FDS"),
         // Nothing is passed on, and no descriptor of the server's own is taken for it.
-        ("export LISTEN_FDS=1 LISTEN_PID=$$", "Bad file descriptor"),
+        ("exec 3<&-; export LISTEN_FDS=1 LISTEN_PID=$$", "Bad file descriptor"),
     ] {
         let log = site.outside("log");
         let flags = ["--file-log", log.to_str().expect("an ordinary name")];

@@ -33,6 +33,10 @@ impl SocketFiles {
         mode: Option<u32>,
         owner: Option<Identity>,
     ) -> io::Result<Listener> {
+        // It would refuse connections until it is opened, and so make room for itself.
+        if self.made.iter().any(|made| made == path) {
+            return Err(io::Error::new(io::ErrorKind::AddrInUse, "it is given twice"));
+        }
         make_room(path)?;
         let listener = Listener::bind_unix(path)?;
         self.made.push(path.to_owned());
@@ -115,6 +119,7 @@ mod tests {
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
         drop(listener);
         assert!(files.bind(&path, None, None).is_ok());
+        assert_eq!(files.bind(&path, None, None).unwrap_err().kind(), io::ErrorKind::AddrInUse);
         for other in ["file", "link"].map(|name| folder.path().join(name)) {
             if other.ends_with("file") {
                 fs::write(&other, "").unwrap();
