@@ -14,10 +14,15 @@ macro_rules! names {
         impl Name {
             /// The name that `text` spells, in any case; `None` for a field that is not read.
             pub fn of(text: &[u8]) -> Option<Name> {
-                $(if text.len() == $text.len() && text.eq_ignore_ascii_case($text.as_bytes()) {
+                $(if is_same(text, $text.as_bytes()) {
                     return Some(Name::$name);
                 })*
                 None
+            }
+
+            /// A bit of its own.
+            pub(super) fn bit(self) -> u32 {
+                1 << self as u32
             }
         }
     };
@@ -74,6 +79,15 @@ names! {
     XForwardedProto = "x-forwarded-proto",
 }
 
+/// True if `text` is `lower`, a name in lower case, in any case. Where it is inlined the name is known: most others are
+/// told apart by their length and first letter, and the bytes of one that is not are compared several at once.
+#[inline]
+fn is_same(text: &[u8], lower: &[u8]) -> bool {
+    let case = |letter: &u8| if letter.is_ascii_lowercase() { 0x20 } else { 0 };
+    let difference = |all, (byte, lower)| all | ((byte ^ lower) & !case(lower));
+    text.len() == lower.len() && text[0] | 0x20 == lower[0] && text.iter().zip(lower).fold(0, difference) == 0
+}
+
 /// True for a byte of a token (RFC 9110 section 5.6.2).
 pub fn is_token_byte(byte: u8) -> bool {
     TOKEN[byte as usize]
@@ -92,6 +106,57 @@ pub fn is_value(text: &[u8]) -> bool {
 
 fn is_control(byte: u8) -> bool {
     ((byte < b' ') & (byte != b'\t')) | (byte == 0x7f)
+}
+
+/// The place of the first control character in `text`, which may be a tab.
+pub(crate) fn first_control(text: &[u8]) -> Option<usize> {
+    // Most lines are long and hold none. No early exit within a block: the compiler turns the loop into vector code.
+    let is_plain =
+        |block: &&[u8; 16]| block.iter().fold(true, |all, &byte| all & (byte >= b' ') & (byte != 0x7f));
+    let plain = 16 * text.as_chunks().0.iter().take_while(is_plain).count();
+    let found = first(&text[plain..], |word| below(word, b' ') | equal(word, 0x7f))?;
+    Some(plain + found)
+}
+
+/// The place of the first space or control character other than DEL in `text`.
+pub(crate) fn first_space(text: &[u8]) -> Option<usize> {
+    first(text, |word| below(word, b' ' + 1))
+}
+
+/// The place of the first colon in `text`.
+pub(crate) fn first_colon(text: &[u8]) -> Option<usize> {
+    first(text, |word| equal(word, b':'))
+}
+
+/// The place of the first byte for which `find` sets the highest bit. It is given eight bytes at once, the first one as
+/// the lowest; what it sets in bytes after the first one that is found does not matter. Bytes after the end of `text`
+/// are given as 0xFF, which nobody looks for.
+fn first(text: &[u8], find: impl Fn(u64) -> u64) -> Option<usize> {
+    let (words, rest) = text.as_chunks();
+    for (index, word) in words.iter().enumerate() {
+        let found = find(u64::from_le_bytes(*word));
+        if found != 0 {
+            return Some(index * 8 + found.trailing_zeros() as usize / 8);
+        }
+    }
+    let last = rest.iter().rev().fold(u64::MAX, |word, &byte| word << 8 | u64::from(byte));
+    let found = find(last);
+    (found != 0).then(|| words.len() * 8 + found.trailing_zeros() as usize / 8)
+}
+
+/// Sets the highest bit of each byte that is less than `limit`, 0x80 at most; perhaps of some after the first such one.
+fn below(word: u64, limit: u8) -> u64 {
+    word.wrapping_sub(every(limit)) & !word & every(0x80)
+}
+
+/// Sets the highest bit of each byte that is `byte`; perhaps of some after the first such one.
+fn equal(word: u64, byte: u8) -> u64 {
+    below(word ^ every(byte), 1)
+}
+
+/// Eight times this byte.
+const fn every(byte: u8) -> u64 {
+    u64::from_le_bytes([byte; 8])
 }
 
 /// Without the optional whitespace (spaces and tabs) at both ends.
@@ -157,6 +222,30 @@ mod tests {
         assert_eq!(Name::of(b"IF-NONE-match"), Some(Name::IfNoneMatch));
         assert_eq!(Name::of(b"Cookie"), None);
         assert_eq!(Name::of(b""), None);
+        let known = b"accept-encoding";
+        for (index, byte) in (0..known.len()).flat_map(|index| (0..=255).map(move |byte| (index, byte))) {
+            let mut text = *known;
+            text[index] = byte;
+            let expected = known[index].eq_ignore_ascii_case(&byte).then_some(Name::AcceptEncoding);
+            assert_eq!(Name::of(&text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn first_bytes() {
+        // Each byte at each place, alone and before another one, in texts shorter and longer than what is looked at once.
+        let all = [7, 8, 17, 27].into_iter().flat_map(|length| (0..length).map(move |place| (length, place)));
+        for (length, place) in all {
+            for (byte, other) in (0..=255).flat_map(|byte| [(byte, b'a'), (byte, 0)]) {
+                let mut text = [b'a'; 27];
+                (text[place], text[(place + 3).min(26)]) = (byte, other);
+                let text = &text[..length];
+                let naive = |find: &dyn Fn(u8) -> bool| text.iter().position(|&byte| find(byte));
+                assert_eq!(first_control(text), naive(&|byte| byte < b' ' || byte == 0x7f), "{text:?}");
+                assert_eq!(first_space(text), naive(&|byte| byte <= b' '), "{text:?}");
+                assert_eq!(first_colon(text), naive(&|byte| byte == b':'), "{text:?}");
+            }
+        }
     }
 
     #[test]

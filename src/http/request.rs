@@ -101,6 +101,8 @@ pub struct Request<'a> {
     /// The version of the protocol.
     pub version: Version,
     method_text: &'a [u8],
+    /// The names that there are, a bit each: most of those that are asked for are missing.
+    names: u32,
     fields: &'a [(Name, Span)],
     bytes: &'a [u8],
 }
@@ -113,6 +115,7 @@ impl<'a> Request<'a> {
             target: line.target.of(bytes),
             version: line.version,
             method_text,
+            names: fields.iter().fold(0, |names, (name, _)| names | name.bit()),
             fields,
             bytes,
         }
@@ -121,7 +124,8 @@ impl<'a> Request<'a> {
     /// The values of all lines of a field, trimmed, in their order.
     pub fn values(&self, name: Name) -> impl DoubleEndedIterator<Item = &'a [u8]> + use<'a> {
         let bytes = self.bytes;
-        let lines = self.fields.iter().filter(move |(found, _)| *found == name);
+        let fields = if self.has(name) { self.fields } else { &[] };
+        let lines = fields.iter().filter(move |(found, _)| *found == name);
         lines.map(move |(_, span)| field::trim(span.of(bytes)))
     }
 
@@ -132,7 +136,7 @@ impl<'a> Request<'a> {
 
     /// True if the request has the field.
     pub fn has(&self, name: Name) -> bool {
-        self.fields.iter().any(|(found, _)| *found == name)
+        self.names & name.bit() != 0
     }
 
     /// The request line as it was sent, in its three parts: for the access log.
@@ -143,11 +147,13 @@ impl<'a> Request<'a> {
     /// True if the connection is to be kept after the reply (RFC 9112 section 9.3).
     pub fn is_persistent(&self) -> bool {
         let mut keep = !self.version.is_1_0();
-        for option in self.values(Name::Connection).flat_map(field::members) {
-            if option.eq_ignore_ascii_case(b"close") {
-                return false;
+        for value in self.values(Name::Connection) {
+            for option in field::members(value) {
+                if option.eq_ignore_ascii_case(b"close") {
+                    return false;
+                }
+                keep |= option.eq_ignore_ascii_case(b"keep-alive");
             }
-            keep |= option.eq_ignore_ascii_case(b"keep-alive");
         }
         keep
     }

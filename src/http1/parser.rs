@@ -52,6 +52,8 @@ impl ParseError {
 
 use ParseError::Malformed;
 
+const NO_METHOD: ParseError = Malformed("the method is not a token and a space");
+
 /// The state machine. Feed it the head from its first byte on, longer each time, until it is complete.
 #[derive(Debug)]
 pub struct Parser {
@@ -132,59 +134,68 @@ impl Parser {
         }
     }
 
-    /// The offset of the CRLF that ends the current line; `None` if it has not arrived.
+    /// The offset of the CRLF that ends the current line; `None` if it has not arrived. The line has no other control
+    /// character than tabs.
     fn line_end(&mut self, bytes: &[u8]) -> Result<Option<usize>, ParseError> {
         let within = &bytes[..bytes.len().min(MAX_HEAD)];
-        let Some(found) = memchr::memchr(b'\n', &within[self.searched..]) else {
-            self.searched = within.len();
-            if self.request_line.is_none() {
-                check_unfinished_request_line(&within[self.line..])?;
+        while let Some(found) = field::first_control(&within[self.searched..]) {
+            self.searched += found;
+            match within[self.searched..] {
+                [b'\r', b'\n', ..] => return Ok(Some(self.searched)),
+                [b'\t', ..] => self.searched += 1,
+                [b'\r'] => return self.wait(bytes),
+                [fault, ..] => {
+                    self.check_unfinished_line(&within[self.line..self.searched])?;
+                    return Err(match fault {
+                        b'\n' => Malformed("a line ends in LF without CR"),
+                        _ => Malformed("a line holds a control character"),
+                    });
+                }
+                [] => break,
             }
-            return if bytes.len() >= MAX_HEAD { Err(ParseError::HeadTooLong) } else { Ok(None) };
-        };
-        let feed = self.searched + found;
-        if feed > self.line && within[feed - 1] == b'\r' {
-            return Ok(Some(feed - 1));
         }
-        // Other faults of the line come first, as they do when its end has not arrived.
-        if self.request_line.is_none() {
-            check_unfinished_request_line(&within[self.line..feed])?;
-        }
-        Err(Malformed("a line ends in LF without CR"))
+        self.searched = within.len();
+        self.wait(bytes)
     }
 
-    /// `field-name ":" OWS field-value OWS` (RFC 9112 section 5).
+    /// Waits for the rest of the current line, if it can become one.
+    fn wait(&self, bytes: &[u8]) -> Result<Option<usize>, ParseError> {
+        self.check_unfinished_line(&bytes[self.line..self.searched])?;
+        if bytes.len() >= MAX_HEAD { Err(ParseError::HeadTooLong) } else { Ok(None) }
+    }
+
+    fn check_unfinished_line(&self, line: &[u8]) -> Result<(), ParseError> {
+        if self.request_line.is_none() { check_unfinished_request_line(line) } else { Ok(()) }
+    }
+
+    /// `field-name ":" OWS field-value OWS` (RFC 9112 section 5), without control characters.
     fn add_field_line(&mut self, line: &[u8]) -> Result<(), ParseError> {
         self.count += 1;
         if self.count > MAX_FIELDS {
             return Err(ParseError::TooManyFields);
         }
-        let colon = line.iter().position(|&byte| !field::is_token_byte(byte)).unwrap_or(line.len());
-        if colon == 0 || line.get(colon) != Some(&b':') {
-            return Err(Malformed("a field name is not a token and a colon"));
+        let colon = field::first_colon(line).unwrap_or(line.len());
+        match Name::of(&line[..colon]) {
+            Some(name) if colon < line.len() => {
+                self.fields.push((name, Span::new(self.line + colon + 1, self.line + line.len())));
+                Ok(())
+            }
+            None if colon < line.len() && field::is_token(&line[..colon]) => Ok(()),
+            _ => Err(Malformed("a field name is not a token and a colon")),
         }
-        if !field::is_value(&line[colon + 1..]) {
-            return Err(Malformed("a field value holds a control character"));
-        }
-        if let Some(name) = Name::of(&line[..colon]) {
-            self.fields.push((name, Span::new(self.line + colon + 1, self.line + line.len())));
-        }
-        Ok(())
     }
 }
 
 /// `method SP request-target SP HTTP-version` (RFC 9112 section 3), in a line that begins at `start`.
 fn parse_request_line(line: &[u8], start: usize) -> Result<RequestLine, ParseError> {
-    check_unfinished_request_line(line)?;
-    let first = memchr::memchr(b' ', line).ok_or(Malformed("the method is not a token and a space"))?;
-    let second = memchr::memchr(b' ', &line[first + 1..]).ok_or(Malformed("no version"))? + first + 1;
-    let target = &line[first + 1..second];
-    // Bytes beyond ASCII are taken as if they were percent-encoded: many clients send names as they are
-    // typed. No early exit: without one the compiler turns the loop into vector code.
-    if target.is_empty() || target.iter().fold(false, |bad, &byte| bad | (byte <= b' ') | (byte == 0x7f)) {
-        return Err(Malformed("the target is empty or holds a control character"));
+    let first = method_length(line)?.ok_or(NO_METHOD)?;
+    let rest = &line[first + 1..];
+    let length = target_length(rest)?;
+    let version = rest.get(length + 1..).ok_or(Malformed("no version"))?;
+    if length == 0 {
+        return Err(Malformed("the target is empty"));
     }
-    let minor = match &line[second + 1..] {
+    let minor = match version {
         [b'H', b'T', b'T', b'P', b'/', b'1', b'.', minor @ b'0'..=b'9'] => minor - b'0',
         [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'] => {
             return Err(ParseError::UnknownVersion);
@@ -192,25 +203,39 @@ fn parse_request_line(line: &[u8], start: usize) -> Result<RequestLine, ParseErr
         _ => return Err(Malformed("not an HTTP version")),
     };
     let method = Span::new(start, start + first);
-    let target = Span::new(start + first + 1, start + second);
+    let target = Span::new(start + first + 1, start + first + 1 + length);
     Ok(RequestLine { method, target, version: Version::Http1(minor) })
 }
 
 /// Checks a request line of which the end may be missing, so that a TLS handshake or a target without end is
 /// refused at once.
 fn check_unfinished_request_line(line: &[u8]) -> Result<(), ParseError> {
+    match method_length(line)? {
+        Some(method) => target_length(&line[method + 1..]).map(drop),
+        None => Ok(()),
+    }
+}
+
+/// Bytes of the method; `None` if the space after it is missing.
+fn method_length(line: &[u8]) -> Result<Option<usize>, ParseError> {
     let method = &line[..line.len().min(MAX_METHOD + 1)];
     let length = method.iter().position(|&byte| !field::is_token_byte(byte)).unwrap_or(method.len());
     match line.get(length) {
         _ if length > MAX_METHOD => Err(ParseError::MethodTooLong),
-        None => Ok(()),
-        Some(b'\r') if line.len() == 1 => Ok(()),
-        Some(b' ') if length > 0 => {
-            let rest = &line[length + 1..];
-            let target = memchr::memchr(b' ', rest).unwrap_or(rest.len());
-            if target > MAX_TARGET { Err(ParseError::TargetTooLong) } else { Ok(()) }
-        }
-        Some(_) => Err(Malformed("the method is not a token and a space")),
+        None => Ok(None),
+        Some(b' ') if length > 0 => Ok(Some(length)),
+        Some(_) => Err(NO_METHOD),
+    }
+}
+
+/// Bytes of the target, which is all of `rest` if the space after it is missing. Bytes beyond ASCII are taken as if they
+/// were percent-encoded: many clients send names as they are typed.
+fn target_length(rest: &[u8]) -> Result<usize, ParseError> {
+    let length = field::first_space(rest).unwrap_or(rest.len());
+    match rest.get(length) {
+        _ if length > MAX_TARGET => Err(ParseError::TargetTooLong),
+        None | Some(b' ') => Ok(length),
+        Some(_) => Err(Malformed("the target holds a control character")),
     }
 }
 
