@@ -10,8 +10,16 @@ use super::field;
 
 /// True if `text` is an authority. The host must not be empty (RFC 9110 section 4.2.1); the port may be.
 pub fn is_valid(text: &[u8]) -> bool {
-    let (host, port) = split(text);
-    is_host(host) && port.is_none_or(is_port)
+    // Almost all are a name or an IPv4 address, and perhaps a port.
+    let name = text.iter().take_while(|&&byte| is_name_byte(byte)).count();
+    match &text[name..] {
+        [] => name > 0,
+        [b':', port @ ..] if name > 0 => is_port(port),
+        _ => {
+            let (host, port) = split(text);
+            is_host(host) && port.is_none_or(is_port)
+        }
+    }
 }
 
 /// True if `text` is an authority that names a port, as CONNECT needs it (RFC 9110 section 9.3.6).

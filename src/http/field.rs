@@ -79,10 +79,10 @@ names! {
     XForwardedProto = "x-forwarded-proto",
 }
 
-/// True if `text` is `lower`, a name in lower case, in any case. Where it is inlined the name is known: most others are
+/// True if `text` is `lower`, a word in lower case, in any case. Where it is inlined the word is known: most others are
 /// told apart by their length and first letter, and the bytes of one that is not are compared several at once.
 #[inline]
-fn is_same(text: &[u8], lower: &[u8]) -> bool {
+pub(super) fn is_same(text: &[u8], lower: &[u8]) -> bool {
     let case = |letter: &u8| if letter.is_ascii_lowercase() { 0x20 } else { 0 };
     let difference = |all, (byte, lower)| all | ((byte ^ lower) & !case(lower));
     text.len() == lower.len() && text[0] | 0x20 == lower[0] && text.iter().zip(lower).fold(0, difference) == 0

@@ -149,10 +149,10 @@ impl<'a> Request<'a> {
         let mut keep = !self.version.is_1_0();
         for value in self.values(Name::Connection) {
             for option in field::members(value) {
-                if option.eq_ignore_ascii_case(b"close") {
+                if field::is_same(option, b"close") {
                     return false;
                 }
-                keep |= option.eq_ignore_ascii_case(b"keep-alive");
+                keep |= field::is_same(option, b"keep-alive");
             }
         }
         keep

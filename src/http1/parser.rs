@@ -83,9 +83,10 @@ impl Parser {
 
     /// Goes back to the first byte of a head, and keeps the memory that is allocated.
     pub fn reset(&mut self) {
-        let mut fields = std::mem::take(&mut self.fields);
+        let Parser { request_line, is_complete, line, searched, count, fields } = self;
+        (*request_line, *is_complete) = (None, false);
+        (*line, *searched, *count) = (0, 0, 0);
         fields.clear();
-        *self = Parser { fields, ..Parser::new() };
     }
 
     /// Reads on. `bytes` begins at the first byte of the head and holds all of it that has arrived, perhaps
