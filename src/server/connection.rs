@@ -115,7 +115,7 @@ enum State {
     ReadingChunks(Box<ReadingChunks>),
     Fetching(Box<Fetching>),
     Sending(Box<Sending>),
-    SkippingBody { skipper: Skipper, since: Instant },
+    SkippingBody(Box<SkippingBody>),
     Lingering(Box<Lingering>),
     Closed(CloseReason),
 }
@@ -140,6 +140,13 @@ struct ReadingHead {
 #[derive(Debug)]
 struct ReadingChunks {
     head: Vec<u8>,
+    skipper: Skipper,
+    since: Instant,
+}
+
+/// A body that is skipped after its request was answered.
+#[derive(Debug)]
+struct SkippingBody {
     skipper: Skipper,
     since: Instant,
 }
@@ -284,7 +291,7 @@ impl Connection {
             | State::Handshaking { .. }
             | State::ReadingHead(_)
             | State::ReadingChunks(_)
-            | State::SkippingBody { .. } => Activity::Reading,
+            | State::SkippingBody(_) => Activity::Reading,
             State::Fetching(_) => Activity::Waiting,
             State::Sending(_) => Activity::Sending,
             State::Lingering(_) => Activity::Closing,
@@ -324,7 +331,7 @@ impl Connection {
             State::Http2(http2) => http2.next_look(timeouts),
             State::Fetching(fetching) => fetching.since + timeouts.stall,
             State::Sending(sending) => sending.progress.next_look(timeouts),
-            State::SkippingBody { since, .. } => *since + timeouts.stall,
+            State::SkippingBody(skipping) => skipping.since + timeouts.stall,
             State::Lingering(lingering) => lingering.next_look(timeouts),
             State::Closed(_) => return None,
         })
@@ -365,7 +372,7 @@ impl Connection {
                     self.state = State::Closed(reason);
                 }
             }
-            State::SkippingBody { .. } => self.linger(CloseReason::TimedOut, turn.now.instant),
+            State::SkippingBody(_) => self.linger(CloseReason::TimedOut, turn.now.instant),
             State::Idle { .. } => self.finish(CloseReason::TimedOut, turn.now.instant),
             State::Closed(_) => {}
         }
@@ -419,7 +426,7 @@ impl Connection {
                 }
                 State::ReadingChunks(_) => self.read_chunks(&mut input, turn),
                 State::Sending(_) => self.send_on(&mut input, turn),
-                State::SkippingBody { .. } => self.skip_body(&mut input, turn),
+                State::SkippingBody(_) => self.skip_body(&mut input, turn),
                 State::Lingering(_) | State::Closed(_) => false,
             };
             if !goes_on {

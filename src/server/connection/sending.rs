@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Connection, State, Turn};
+use super::{Connection, SkippingBody, State, Turn};
 use crate::http1::framing::Skipped;
 use crate::server::close_reason::CloseReason;
 use crate::server::exchange::Next;
@@ -106,7 +106,8 @@ impl Connection {
                 !input.is_empty()
             }
             Next::Skip(skipper) => {
-                self.state = State::SkippingBody { skipper, since: turn.now.instant };
+                let skipping = SkippingBody { skipper, since: turn.now.instant };
+                self.state = State::SkippingBody(Box::new(skipping));
                 true
             }
             // Bytes that have come after the last request: closing at once would reset the connection.
@@ -123,8 +124,8 @@ impl Connection {
 
     /// Skips the bytes of a body that have come. Returns whether there is more to do now.
     pub(super) fn skip_body(&mut self, input: &mut Input, turn: &mut Turn) -> bool {
-        let State::SkippingBody { skipper, .. } = &mut self.state else { return false };
-        match skipper.skip(input.rest()) {
+        let State::SkippingBody(skipping) = &mut self.state else { return false };
+        match skipping.skipper.skip(input.rest()) {
             Ok(Skipped::All) => {
                 input.consume(input.rest().len());
                 false

@@ -213,7 +213,7 @@ fn a_request_is_answered_however_it_is_cut() {
 
 #[test]
 fn an_idle_connection_is_small_and_ends_after_its_time() {
-    assert!(size_of::<Connection>() <= 96, "{} bytes", size_of::<Connection>());
+    assert!(size_of::<Connection>() <= 80, "{} bytes", size_of::<Connection>());
     let mut driver = Driver::new();
     let idle = driver.timeouts.idle;
     driver.wait(idle - seconds(1));
