@@ -13,17 +13,19 @@ const SLOTS: u64 = 1024;
 /// The wheel.
 pub(super) struct Timers {
     began: Instant,
-    /// The tick that is handed out next.
+    /// The tick that is handed out next, and its time.
     next: u64,
+    next_time: Instant,
     slots: Vec<Vec<u32>>,
-    /// The tick of the first slot that is not empty.
-    first: Option<u64>,
+    /// The tick of the first slot that is not empty, and its time.
+    first: Option<(u64, Instant)>,
 }
 
 impl Timers {
     /// An empty wheel that turns from `now` on.
     pub(super) fn new(now: Instant) -> Timers {
-        Timers { began: now, next: 0, slots: (0..SLOTS).map(|_| Vec::new()).collect(), first: None }
+        let slots = (0..SLOTS).map(|_| Vec::new()).collect();
+        Timers { began: now, next: 0, next_time: now, slots, first: None }
     }
 
     /// Asks for `token` to be looked at once `deadline` has passed, or a little later. Returns when that
@@ -31,12 +33,18 @@ impl Timers {
     pub(super) fn add(&mut self, token: u32, deadline: Instant) -> Instant {
         let tick = (self.tick_at(deadline) + 1).clamp(self.next, self.next + SLOTS - 1);
         self.slots[(tick % SLOTS) as usize].push(token);
-        self.first = Some(self.first.map_or(tick, |first| first.min(tick)));
-        self.time_of(tick)
+        let time = self.time_of(tick);
+        if self.first.is_none_or(|(first, _)| tick < first) {
+            self.first = Some((tick, time));
+        }
+        time
     }
 
     /// Takes out what is to be looked at by now, into `due`.
     pub(super) fn take_due(&mut self, now: Instant, due: &mut Vec<u32>) {
+        if now < self.next_time {
+            return;
+        }
         if self.first.is_none() {
             self.next = self.next.max(self.tick_at(now));
         }
@@ -45,15 +53,17 @@ impl Timers {
             due.append(&mut std::mem::take(&mut self.slots[(self.next % SLOTS) as usize]));
             self.next += 1;
         }
-        if self.first.is_some_and(|first| first < self.next) {
+        self.next_time = self.time_of(self.next);
+        if self.first.is_some_and(|(first, _)| first < self.next) {
             let mut ticks = self.next..self.next + SLOTS;
-            self.first = ticks.find(|tick| !self.slots[(tick % SLOTS) as usize].is_empty());
+            let first = ticks.find(|tick| !self.slots[(tick % SLOTS) as usize].is_empty());
+            self.first = first.map(|tick| (tick, self.time_of(tick)));
         }
     }
 
     /// How long nothing is to be looked at; `None` when the wheel is empty.
     pub(super) fn next_after(&self, now: Instant) -> Option<Duration> {
-        Some(self.time_of(self.first?).saturating_duration_since(now))
+        Some(self.first?.1.saturating_duration_since(now))
     }
 
     /// The last tick that is not later than `time`.

@@ -149,7 +149,8 @@ pub(super) struct Worker {
     slots: Slab<Slot>,
     timers: Timers,
     recorder: Recorder,
-    /// The fields that all responses of this second share.
+    /// This second, since 1970, and the fields that all its responses share.
+    second: u64,
     common: Fields,
     parser: Parser,
     head: Head,
@@ -194,6 +195,7 @@ impl Worker {
             slots: Slab::new(),
             timers: Timers::new(now.instant),
             recorder: Recorder::new(workers, index, log),
+            second: now.seconds(),
             common: Fields::common(now.seconds()),
             parser: Parser::new(),
             head: Head::default(),
@@ -260,11 +262,12 @@ impl Worker {
     }
 
     fn begin_turn(&mut self) {
-        let second = self.now.seconds();
         self.now = self.now.next();
-        let is_new_second = self.now.seconds() != second;
+        let second = self.now.seconds();
+        let is_new_second = second != self.second;
         if is_new_second {
-            self.common = Fields::common(self.now.seconds());
+            self.second = second;
+            self.common = Fields::common(second);
         }
         self.recorder.set_time(&self.now, is_new_second);
         self.arena.clear();

@@ -4,10 +4,11 @@ use std::cell::Cell;
 use std::ffi::CStr;
 use std::fs::File;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::pending::{Job, Pending};
 use super::resolve::{Refusal, Root};
+use crate::sys::clock::Moment;
 use crate::sys::file::{Metadata, stat};
 use crate::sys::{open, thread};
 
@@ -28,9 +29,9 @@ pub(super) struct NeedsDisk;
 /// The file system as one worker knows it: fast or slow.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    slow_until: Cell<Option<Instant>>,
+    slow_until: Cell<Option<Moment>>,
     /// Until when it is told apart whether a slow call has waited, or another process had the processor.
-    suspect_until: Cell<Option<Instant>>,
+    suspect_until: Cell<Option<Moment>>,
 }
 
 impl Names {
@@ -83,18 +84,18 @@ impl Names {
 
     /// Whether calls are handed to threads at this moment.
     fn is_slow(&self) -> bool {
-        self.slow_until.get().is_some_and(|end| Instant::now() < end)
+        self.slow_until.get().is_some_and(|end| Moment::now() < end)
     }
 
     /// Makes a call and notes whether it was slow. Only a call that has given up the processor by itself has waited for
     /// a disk. To tell costs a system call, so calls are trusted until one of them takes long.
     fn measured<T>(&self, call: impl FnOnce() -> T) -> T {
-        let begun = Instant::now();
+        let begun = Moment::now();
         let waits = self.suspect_until.get().filter(|&end| begun < end).map(|_| thread::waits());
         let result = call();
         let took = begun.elapsed();
         if took > SLOW {
-            let respite = Some(begun + took + RESPITE.max(took * RESPITE_TIMES));
+            let respite = Some(begun.after(took + RESPITE.max(took * RESPITE_TIMES)));
             match waits {
                 Some(before) if thread::waits() == before => {}
                 Some(_) => self.slow_until.set(respite),
