@@ -150,6 +150,11 @@ impl Pending {
         self.0.push((job, outcome));
     }
 
+    /// Whether no job was done.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether a name was looked up.
     pub(super) fn has_looked_up(&self, name: &CStr) -> bool {
         self.0.iter().any(|(job, _)| match &**job {

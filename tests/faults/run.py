@@ -28,7 +28,7 @@ from harness import Broken, Closed, Server, make_site
 from promise import promises, show
 
 # A file each, in this order.
-HEADINGS = ["slow_clients", "limits", "http2", "garbage", "endings", "files", "symlinks", "tags", "compression", "leases",
+HEADINGS = ["slow_clients", "limits", "http2", "handshakes", "garbage", "endings", "files", "symlinks", "tags", "compression", "leases",
             "log", "signals", "upgrades", "listening", "injected", "disks", "listing", "auth", "packets", "locked", "delays"]
 
 

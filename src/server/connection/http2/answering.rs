@@ -140,8 +140,8 @@ impl Http2 {
                 let record = peer.record(Some(&request), turn.gate, &response, now, turn.recorder);
                 return self.begin_response(arrival, response, record, output, turn);
             }
-            Answer::Ready(_) => wait(turn.head, None),
-            Answer::Wait(job) => wait(turn.head, Some(job)),
+            Answer::Wait(job) if self.has_room_beside(None) => wait(turn.head, Some(job)),
+            Answer::Ready(_) | Answer::Wait(_) => wait(turn.head, None),
         };
         turn.jobs.extend(waiting.job.clone());
         self.keep(arrival, Exchange::Waiting(Box::new(waiting)), output);
@@ -160,19 +160,23 @@ impl Http2 {
     /// Whether a response may be kept until it is sent, beside the others.
     fn has_room_for(&self, response: &Response) -> bool {
         let is_small = Content::in_memory(response).is_some_and(|bytes| bytes.len() <= CHUNK);
-        is_small || self.has_room()
+        is_small || self.has_room_beside(None)
     }
 
-    fn has_room(&self) -> bool {
-        let contents = self.session.streams.iter().filter_map(|stream| match &stream.data {
-            Exchange::Sending(sending) => Some(sending.content.pinned()),
-            _ => None,
-        });
+    /// Whether the streams, but for one of them, leave room for another one that keeps a file or a content. A job, and what
+    /// it has brought, may keep a file as well.
+    fn has_room_beside(&self, one: Option<u32>) -> bool {
         let (mut files, mut bytes) = (0, 0);
-        for pinned in contents {
-            match pinned {
-                Some(length) => bytes += length,
-                None => files += 1,
+        for stream in self.session.streams.iter().filter(|stream| Some(stream.id) != one) {
+            match &stream.data {
+                Exchange::Sending(sending) => match sending.content.pinned() {
+                    Some(length) => bytes += length,
+                    None => files += 1,
+                },
+                Exchange::Waiting(waiting) if waiting.job.is_some() || !waiting.pending.is_empty() => {
+                    files += 1
+                }
+                _ => {}
             }
         }
         files < MAX_PINNED_FILES && bytes < MAX_PINNED
@@ -234,15 +238,25 @@ impl Http2 {
     /// Tries the requests again that wait for nothing, as far as there is room for their responses.
     pub(super) fn answer_waiting(&mut self, output: &mut Output, peer: &mut Peer, turn: &mut Turn) {
         let mut after = 0;
-        while !output.is_full() && self.has_room() {
-            let next = self.session.streams.iter_mut().find_map(|stream| match &mut stream.data {
-                Exchange::Waiting(waiting) if waiting.job.is_none() && stream.id > after => {
-                    Some((stream.id, waiting))
+        while !output.is_full() {
+            // One whose job is done has its room already.
+            let has_room = self.has_room_beside(None);
+            let next = self.session.streams.iter().find(|stream| match &stream.data {
+                Exchange::Waiting(waiting) => {
+                    waiting.job.is_none() && stream.id > after && (has_room || !waiting.pending.is_empty())
                 }
-                _ => None,
+                _ => false,
             });
-            let Some((id, waiting)) = next else { return };
+            let Some(id) = next.map(|stream| stream.id) else { return };
             after = id;
+            if !self.has_room_beside(Some(id)) {
+                continue;
+            }
+            let Some(Exchange::Waiting(waiting)) =
+                self.session.streams.get(id).map(|stream| &mut stream.data)
+            else {
+                continue;
+            };
             let Some(request) = waiting.head.request() else { continue };
             match peer.answer(&request, turn.gate, turn.site, &turn.now, &waiting.pending) {
                 Answer::Ready(response) => {

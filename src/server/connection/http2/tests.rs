@@ -225,6 +225,8 @@ fn a_small_response_does_not_wait_for_large_ones() {
     for stream in (1..=last).step_by(2) {
         client.ask(stream, "/large");
     }
+    // So many files are looked at at a time.
+    assert_eq!(client.driver.jobs.len(), MAX_PINNED_FILES);
     client.ask(last + 2, "/a");
     let seen = client.all();
     let position = |wanted: &Seen| seen.iter().position(|seen| seen == wanted).unwrap();
