@@ -74,3 +74,63 @@ impl BlockCache {
 fn length_of(lines: &[&[u8]]) -> usize {
     lines.iter().map(|lines| lines.len()).sum()
 }
+
+#[cfg(test)]
+pub(super) const MAX_MEMORY: usize = MAX_BLOCKS * (MAX_BYTES + size_of::<Block>());
+
+#[cfg(test)]
+impl BlockCache {
+    /// Bytes on the heap.
+    pub(super) fn memory(&self) -> usize {
+        let blocks = self.blocks.capacity() * size_of::<Block>();
+        blocks + self.blocks.iter().map(|block| block.bytes.capacity()).sum::<usize>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_is_that_of_its_response_only() {
+        let mut cache = BlockCache::default();
+        cache.insert(200, &[b"ab", b"c"], b"first");
+        let rows: [(u16, &[&[u8]], _); 6] = [
+            (200, &[b"ab", b"c"], Some(&b"first"[..])),
+            (200, &[b"abc"], Some(b"first")),
+            (404, &[b"ab", b"c"], None),
+            (200, &[b"ab", b"d"], None),
+            (200, &[b"ab"], None),
+            (200, &[b"ab", b"c", b"d"], None),
+        ];
+        for (status, lines, expected) in rows {
+            assert_eq!(cache.get(status, lines), expected, "{status} {lines:?}");
+        }
+        cache.clear();
+        assert_eq!(cache.get(200, &[b"ab", b"c"]), None);
+    }
+
+    #[test]
+    fn the_oldest_block_gives_way() {
+        let mut cache = BlockCache::default();
+        let names: Vec<_> = (0..10).map(|number| [number]).collect();
+        for (number, name) in names.iter().enumerate() {
+            cache.insert(200, &[name], name);
+            for (other, name) in names.iter().enumerate() {
+                let is_kept = other <= number && other + MAX_BLOCKS > number;
+                assert_eq!(cache.get(200, &[name]).is_some(), is_kept, "{other} after {number}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_long_block_is_not_kept() {
+        for (length, is_kept) in [(MAX_BYTES - 1, true), (MAX_BYTES, false)] {
+            let mut cache = BlockCache::default();
+            let lines = vec![b'a'; length];
+            cache.insert(200, &[&lines], b"b");
+            assert_eq!(cache.get(200, &[&lines]).is_some(), is_kept);
+            assert!(cache.memory() <= MAX_MEMORY);
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! Field blocks of requests (sections 3 and 6).
 
-use super::table::Table;
+use super::table::{OVERHEAD, Table};
 use super::{huffman, integer, static_table};
 
 /// Bytes of the buffer for decoded strings that are kept from one block to the next.
@@ -35,7 +35,7 @@ pub struct Decoder {
 impl Decoder {
     /// A decoder with the SETTINGS_HEADER_TABLE_SIZE, in bytes, that the peer was or will be told.
     pub fn new(max_size: usize) -> Decoder {
-        Decoder { table: Table::new(max_size), max_size, scratch: Vec::new() }
+        Decoder { table: Table::new(max_size, OVERHEAD), max_size, scratch: Vec::new() }
     }
 
     /// Calls `field` with name and value of each field of a complete block, in their order. Time and memory are bounded
@@ -236,15 +236,17 @@ mod tests {
     fn memory_is_bounded_whatever_comes() {
         let mut decoder = Decoder::new(4096);
         assert_eq!(decoder.table.memory() + decoder.scratch.capacity(), 0);
-        // Entries of every length, and a long coded string in the end.
-        for length in (0..4100).rev().chain(0..300) {
-            let mut block = vec![0x40];
+        for length in (0..4100).rev().step_by(31).chain(0..300) {
+            // A plain value that enters the table, a coded one that does not, and the name of the newest entry.
+            let mut block = vec![0x40, 1, b'a'];
             integer::encode(&mut block, 0, 7, length);
-            block.resize(block.len() + length, b'a');
-            block.extend([0x82, 0x1f, 0xff]);
-            block.pop();
-            block[length + 2] = 0;
-            let _ = decoder.decode(&block, |_, _| ());
+            block.resize(block.len() + length, b'b');
+            block.push(0x04);
+            integer::encode(&mut block, 0x80, 7, 5 * length);
+            block.resize(block.len() + 5 * length, 0);
+            let mut count = 0;
+            decoder.decode(&block, |_, value| count += value.len()).unwrap();
+            assert_eq!(count, length + 8 * length);
             assert!(decoder.table.memory() <= 4096 + 128 * 12, "{length}");
             assert!(decoder.scratch.capacity() <= KEPT_SCRATCH, "{length}");
         }

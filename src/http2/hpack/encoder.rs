@@ -1,7 +1,8 @@
 //! Field blocks of responses (sections 4.2 and 6).
 //!
 //! What many responses of a connection share is put into the table, and costs one byte afterwards. What differs with
-//! each file is not: it would only evict the rest.
+//! each file, and what only its receiver should know, is not: it is a literal each time, and evicts nothing. The last
+//! blocks are kept, because many a response is the one before it again.
 
 use super::block_cache::BlockCache;
 use super::table::{OVERHEAD, Table};
@@ -10,13 +11,21 @@ use super::{MAX_TABLE, huffman, integer, static_table};
 /// The part of the table that one entry may fill: a longer field would evict too many others.
 const LARGEST_PART: usize = 4;
 
+/// Bytes of a line beside name and value: the table holds lines.
+const FRAMING: usize = ": \r\n".len();
+
 /// The index of the name `:status`.
 const STATUS: usize = 8;
+
+/// The beginnings of lines that most files have, each with a value of its own, and the indices of the names.
+const VARYING: [(&[u8], usize); 3] = [(b"ETag: ", 34), (b"Last-Modified: ", 44), (b"Content-Length: ", 28)];
 
 /// The table of a connection's responses. A new one holds no memory.
 #[derive(Debug)]
 pub struct Encoder {
+    /// Whole lines, in the place of names.
     table: Table,
+    insertions: u64,
     /// A byte of the hash of each line in the table, the oldest first.
     tags: Vec<u8>,
     blocks: BlockCache,
@@ -45,7 +54,8 @@ impl Encoder {
     /// An encoder with a table of [`MAX_TABLE`] bytes.
     pub fn new() -> Encoder {
         Encoder {
-            table: Table::new(MAX_TABLE),
+            table: Table::new(MAX_TABLE, OVERHEAD - FRAMING),
+            insertions: 0,
             tags: Vec::new(),
             blocks: BlockCache::default(),
             new_sizes: None,
@@ -60,8 +70,8 @@ impl Encoder {
     }
 
     /// Appends the block of a response: `:status`, three digits, and the fields of lines that
-    /// [`Fields::lines`](crate::http::fields::Fields::lines) returned. The fields of the connection that HTTP/2 does not have are left
-    /// out (RFC 9113 section 8.2.2).
+    /// [`Fields::lines`](crate::http::fields::Fields::lines) returned. The fields of the connection that HTTP/2 does
+    /// not have are left out (RFC 9113 section 8.2.2).
     pub fn encode(&mut self, status: u16, lines: &[&[u8]], out: &mut Vec<u8>) {
         self.update_size(out);
         if let Some(block) = self.blocks.get(status, lines) {
@@ -69,16 +79,16 @@ impl Encoder {
             return;
         }
         let start = out.len();
-        let mut is_stable = true;
+        let insertions = self.insertions;
         encode_status(status, out);
+        let mut expected = 0;
         for lines in lines {
-            let mut start = 0;
-            for end in memchr::memchr_iter(b'\n', lines) {
-                is_stable &= self.line(&lines[start..end + 1], out);
-                start = end + 1;
+            let mut rest = *lines;
+            while !rest.is_empty() {
+                rest = self.line(rest, &mut expected, out);
             }
         }
-        if is_stable {
+        if self.insertions == insertions {
             self.blocks.insert(status, lines, &out[start..]);
         }
     }
@@ -95,61 +105,73 @@ impl Encoder {
         }
     }
 
-    /// Appends the field of a line. Returns whether the table is still the same.
-    fn line(&mut self, line: &[u8], out: &mut Vec<u8>) -> bool {
+    /// Appends the field of the first line and returns the lines after it.
+    ///
+    /// Lines mostly come in the order in which they entered the table, with a literal or a newer value here and there.
+    /// So the one that is `expected` is tried first, before anything is searched.
+    fn line<'a>(&mut self, lines: &'a [u8], expected: &mut usize, out: &mut Vec<u8>) -> &'a [u8] {
+        if let Some((line, _)) = self.table.get(*expected)
+            && let Some(rest) = lines.strip_prefix(line)
+        {
+            encode_index(*expected, out);
+            *expected = expected.wrapping_sub(1);
+            return rest;
+        }
+        let end = memchr::memchr(b'\n', lines).map_or(lines.len(), |end| end + 1);
+        let (line, rest) = lines.split_at(end);
+        if let Some((index, value)) = varying(line) {
+            literal(0x00, 4, index, b"", value, out);
+            return rest;
+        }
         let tag = tag(line);
-        if let Some(index) = self.find(tag, line) {
-            integer::encode(out, 0x80, 7, index);
-            return true;
+        match self.find(tag, line) {
+            Some(number) => {
+                encode_index(number, out);
+                let is_newer = number < *expected;
+                *expected = if is_newer { *expected } else { number }.wrapping_sub(1);
+            }
+            None => self.other_line(tag, line, out),
         }
-        let Some((name, value)) = split(line) else { return true };
-        let (form, index) = form(name);
-        let largest = self.table.max_size() / LARGEST_PART;
-        let is_indexed = form == Form::Indexed && name.len() + value.len() + OVERHEAD <= largest;
-        match (form, is_indexed) {
-            (Form::LeftOut, _) => return true,
-            (_, false) => integer::encode(out, 0x00, 4, index),
-            (_, true) => integer::encode(out, 0x40, 6, index),
-        }
-        if index == 0 {
-            string(name.iter().map(u8::to_ascii_lowercase), name.len(), out);
-        }
-        string(value.iter().copied(), value.len(), out);
-        if is_indexed {
-            self.insert(tag, name, value);
-        }
-        !is_indexed
+        rest
     }
 
-    /// The index of a line.
+    /// Appends the field of a line that is not in the table.
+    fn other_line(&mut self, tag: u8, line: &[u8], out: &mut Vec<u8>) {
+        let Some((name, value)) = split(line) else { return };
+        let (form, index) = form(name);
+        let largest = self.table.max_size() / LARGEST_PART;
+        let is_small = name.len() + value.len() + OVERHEAD <= largest;
+        match form {
+            Form::LeftOut => {}
+            Form::Indexed if is_small => {
+                literal(0x40, 6, index, name, value, out);
+                let evicted = self.table.insert(line, b"");
+                self.tags.drain(..evicted);
+                self.tags.push(tag);
+                self.insertions += 1;
+                self.blocks.clear();
+            }
+            Form::Indexed | Form::Literal => literal(0x00, 4, index, name, value, out),
+        }
+    }
+
+    /// The number of a line in the table.
     fn find(&self, tag: u8, line: &[u8]) -> Option<usize> {
         let positions = memchr::memchr_iter(tag, &self.tags);
         let mut numbers = positions.map(|position| self.tags.len() - 1 - position);
-        let number = numbers.find(|&number| {
-            self.table.get(number).is_some_and(|(name, value)| is_line_of(line, name, value))
-        })?;
-        Some(static_table::LENGTH + 1 + number)
+        numbers.find(|&number| self.table.get(number).is_some_and(|(other, _)| line == other))
     }
+}
 
-    fn insert(&mut self, tag: u8, name: &[u8], value: &[u8]) {
-        let evicted = self.table.insert(name, value);
-        self.tags.drain(..evicted);
-        self.tags.push(tag);
-        self.blocks.clear();
-    }
+/// The index of the name and the value of a line that is not searched in the table: one of [`VARYING`].
+fn varying(line: &[u8]) -> Option<(usize, &[u8])> {
+    VARYING.iter().find_map(|&(name, index)| Some((index, line.strip_prefix(name)?.strip_suffix(b"\r\n")?)))
 }
 
 /// Name and value of a line with its end.
 fn split(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let (name, value) = line.split_at(memchr::memchr(b':', line)?);
     Some((name, value.strip_prefix(b": ")?.strip_suffix(b"\r\n")?))
-}
-
-fn is_line_of(line: &[u8], name: &[u8], value: &[u8]) -> bool {
-    line.len() == name.len() + value.len() + ": \r\n".len()
-        && line.starts_with(name)
-        && line[name.len()..].starts_with(b": ")
-        && line[name.len() + 2..].starts_with(value)
 }
 
 /// A byte that seldom is the same for two lines: it spares comparisons.
@@ -175,16 +197,16 @@ fn form(name: &[u8]) -> (Form, usize) {
             Form::LeftOut
         }
         b"age"
+        | b"content-digest"
         | b"content-disposition"
         | b"content-length"
         | b"content-location"
         | b"content-range"
-        | b"content-digest"
-        | b"repr-digest"
         | b"etag"
         | b"expires"
         | b"last-modified"
         | b"location"
+        | b"repr-digest"
         | b"set-cookie" => Form::Literal,
         _ => Form::Indexed,
     };
@@ -202,12 +224,25 @@ fn encode_status(status: u16, out: &mut Vec<u8>) {
         500 => 14,
         _ => {
             let digits = [status / 100 % 10, status / 10 % 10, status % 10].map(|digit| b'0' + digit as u8);
-            integer::encode(out, 0x00, 4, STATUS);
-            string(digits.into_iter(), digits.len(), out);
+            literal(0x00, 4, STATUS, b"", &digits, out);
             return;
         }
     };
     integer::encode(out, 0x80, 7, index);
+}
+
+/// Appends the index of an entry of the dynamic table.
+fn encode_index(number: usize, out: &mut Vec<u8>) {
+    integer::encode(out, 0x80, 7, static_table::LENGTH + 1 + number);
+}
+
+/// Appends a literal (section 6.2). Where the name has no index, it is written in lower case.
+fn literal(pattern: u8, prefix: u32, index: usize, name: &[u8], value: &[u8], out: &mut Vec<u8>) {
+    integer::encode(out, pattern, prefix, index);
+    if index == 0 {
+        string(name.iter().map(u8::to_ascii_lowercase), name.len(), out);
+    }
+    string(value.iter().copied(), value.len(), out);
 }
 
 /// Appends a string in the shorter form (section 5.2).
@@ -224,7 +259,7 @@ fn string(bytes: impl Iterator<Item = u8> + Clone, length: usize, out: &mut Vec<
 
 #[cfg(test)]
 mod tests {
-    use super::super::Decoder;
+    use super::super::{Decoder, block_cache};
     use super::*;
 
     const COMMON: &[u8] = b"Server: Otuserver\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
@@ -310,6 +345,92 @@ mod tests {
             let (block, text) = Ends::new().send(status, &[]);
             assert_eq!(text, format!(":status: {status}\n"));
             assert_eq!(block.len() == 1, [200, 204, 206, 304, 400, 404, 500].contains(&status));
+        }
+    }
+
+    #[test]
+    fn a_new_date_costs_one_literal() {
+        let later = b"Server: Otuserver\r\nDate: Sun, 06 Nov 1994 08:49:38 GMT\r\n";
+        let mut ends = Ends::new();
+        let (first, of_first) = ends.send(200, &[COMMON, FILE]);
+        let (stable, _) = ends.send(200, &[COMMON, FILE]);
+        let (changed, text) = ends.send(200, &[later, FILE]);
+        assert!(text.contains("\ndate: Sun, 06 Nov 1994 08:49:38 GMT\n"));
+        assert!(
+            stable.len() < changed.len() && changed.len() < stable.len() + 25 && changed.len() < first.len()
+        );
+        assert_eq!(ends.send(200, &[later, FILE]).0.len(), stable.len());
+        // The block that was kept for the first lines is not the right one any more.
+        assert_eq!(ends.send(200, &[COMMON, FILE]).1, of_first);
+    }
+
+    #[test]
+    fn sizes_that_the_peer_sets() {
+        // Sizes between two blocks, and how the second one begins.
+        let rows: [(&[u32], &[u8]); 8] = [
+            (&[], &[]),
+            (&[4096], &[]),
+            (&[65536], &[]),
+            (&[0], &[0x20]),
+            (&[100], &[0x3f, 69]),
+            (&[100, 65536], &[0x3f, 69, 0x3f, 0xe1, 0x1f]),
+            (&[200, 100, 200], &[0x3f, 69, 0x3f, 0xa9, 0x01]),
+            (&[200, 100], &[0x3f, 69]),
+        ];
+        for (sizes, expected) in rows {
+            let mut ends = Ends::new();
+            let (_, text) = ends.send(200, &[COMMON, FILE]);
+            ends.send(200, &[COMMON, FILE]);
+            sizes.iter().for_each(|&size| ends.encoder.set_max_size(size));
+            let (block, again) = ends.send(200, &[COMMON, FILE]);
+            assert_eq!(again, text, "{sizes:?}");
+            assert!(block.starts_with(&[expected, &[0x88]].concat()), "{sizes:?}: {block:x?}");
+            let largest = sizes.last().map_or(MAX_TABLE, |&size| MAX_TABLE.min(size as usize));
+            assert!(ends.encoder.table.size() <= largest);
+            assert_eq!(ends.send(200, &[COMMON, FILE]).1, text, "{sizes:?}");
+        }
+    }
+
+    #[test]
+    fn a_long_field_does_not_enter_the_table() {
+        let largest = MAX_TABLE / LARGEST_PART - OVERHEAD - "x".len();
+        for (length, is_indexed) in [(0, true), (largest, true), (largest + 1, false), (100_000, false)] {
+            let line = format!("X: {}\r\n", "a".repeat(length));
+            let mut ends = Ends::new();
+            for _ in 0..2 {
+                let (_, text) = ends.send(200, &[line.as_bytes()]);
+                assert_eq!(text, format!(":status: 200\n{}", line.to_lowercase().replace('\r', "")));
+            }
+            assert_eq!(ends.encoder.table.size() > 0, is_indexed, "{length}");
+        }
+    }
+
+    #[test]
+    fn memory_is_bounded_whatever_comes() {
+        let memory = |encoder: &Encoder| {
+            [encoder.table.memory(), encoder.tags.capacity(), encoder.blocks.memory()].iter().sum::<usize>()
+        };
+        let mut ends = Ends::new();
+        assert_eq!(memory(&ends.encoder), 0);
+        let mut out = Vec::new();
+        for number in 0..20_000 {
+            let value = "v".repeat(number * 31 % 1500);
+            let line = format!("X-{}: {value}\r\nContent-Type: {}\r\n", number % 300, number / 3);
+            out.clear();
+            ends.encoder.encode(200, &[COMMON, line.as_bytes()], &mut out);
+        }
+        // The largest number of entries: those with a name of one byte.
+        for number in 0..300 {
+            ends.encoder.encode(200, &[format!("A: {number}\r\n").as_bytes()], &mut out);
+        }
+        assert_eq!(ends.encoder.tags.len(), MAX_TABLE / (OVERHEAD + 4));
+        assert!(memory(&ends.encoder) <= MAX_TABLE + 128 * (12 + 1) + block_cache::MAX_MEMORY);
+    }
+
+    #[test]
+    fn a_line_that_is_none_is_left_out() {
+        for line in [&b"no colon\r\n"[..], b"a:b\r\n", b"a: b\n", b"a: b", b"\n", b"\r\n", b":"] {
+            assert_eq!(Ends::new().send(200, &[line]).1, ":status: 200\n", "{line:?}");
         }
     }
 }

@@ -21,6 +21,7 @@ const LENGTHS: [u8; SYMBOLS] = [
 
 const SYMBOLS: usize = 257;
 const END_OF_STRING: u16 = 256;
+const SHORTEST: usize = 5;
 const LONGEST: usize = 30;
 /// Bits that are looked up at once: the codes of digits, letters and most punctuation are not longer.
 const SHORT: usize = 8;
@@ -147,7 +148,9 @@ pub(super) fn encode(string: impl Iterator<Item = u8>, out: &mut Vec<u8>) {
     let padding = held.wrapping_neg() % 8;
     window = window << padding | ((1 << padding) - 1);
     held += padding;
-    out.extend_from_slice(&window.to_be_bytes()[8 - held as usize / 8..]);
+    let end = out.len() + held as usize / 8;
+    out.extend_from_slice(&((window << (32 - held)) as u32).to_be_bytes());
+    out.truncate(end);
 }
 
 /// Appends the string of a code.
@@ -155,48 +158,79 @@ pub(super) fn encode(string: impl Iterator<Item = u8>, out: &mut Vec<u8>) {
 /// # Errors
 /// The code has the symbol that ends a string, or its end is not the beginning of that symbol in fewer than 8 bits.
 pub(super) fn decode(code: &[u8], out: &mut Vec<u8>) -> Result<(), DecodeError> {
-    let mut rest = code;
-    // The high `held` bits are those that come next.
-    let (mut window, mut held) = (0_u64, 0);
+    let mut window = Window { bits: 0, held: 0, rest: code };
     loop {
-        if held < 32 {
-            (window, held) = refill(window, held, &mut rest);
-        }
+        window.refill();
+        window.decode_short(out);
+        window.refill();
         // After the end, there are ones: the padding goes on.
-        let next = ((window | u64::MAX >> held) >> 32) as u32;
-        let Symbol { symbol, length } = symbol_of(next);
-        let length = u32::from(length);
-        if length > held {
+        let Symbol { symbol, length } = symbol_of((window.padded() >> 32) as u32);
+        if u32::from(length) > window.held {
             break;
         }
         if symbol == END_OF_STRING {
             return Err(DecodeError::Huffman);
         }
         out.push(symbol as u8);
-        window <<= length;
-        held -= length;
+        window.skip(length);
     }
-    let is_padding = held <= MAX_PADDING && window | u64::MAX >> held == u64::MAX;
+    let is_padding = window.held <= MAX_PADDING && window.padded() == u64::MAX;
     if is_padding { Ok(()) } else { Err(DecodeError::Huffman) }
 }
 
-/// The window after bytes were added while there is room for a whole one. It holds 56 bits at least, or all that are left.
-fn refill(mut window: u64, mut held: u32, rest: &mut &[u8]) -> (u64, u32) {
-    if let Some(word) = rest.first_chunk() {
-        // Bits of a byte that does not fit are the same when it comes again.
-        window |= u64::from_be_bytes(*word) >> held;
-        let count = (63 - held) / 8;
-        *rest = &rest[count as usize..];
-        return (window, held + 8 * count);
+/// The next bits of a code.
+struct Window<'a> {
+    /// The first ones are the high ones.
+    bits: u64,
+    /// How many there are, fewer than 64. Those after them are zeros, or the first ones of `rest`.
+    held: u32,
+    rest: &'a [u8],
+}
+
+impl Window<'_> {
+    /// Adds bytes while there is room for a whole one: then there are 56 bits at least, or all that are left.
+    fn refill(&mut self) {
+        if let Some(word) = self.rest.first_chunk() {
+            // Bits of a byte that does not fit are the same when it comes again.
+            self.bits |= u64::from_be_bytes(*word) >> self.held;
+            let count = (63 - self.held) / 8;
+            self.rest = &self.rest[count as usize..];
+            self.held += 8 * count;
+            return;
+        }
+        while self.held < 56
+            && let Some((&byte, after)) = self.rest.split_first()
+        {
+            self.bits |= u64::from(byte) << (56 - self.held);
+            self.held += 8;
+            self.rest = after;
+        }
     }
-    while held < 56
-        && let Some((&byte, after)) = rest.split_first()
-    {
-        window |= u64::from(byte) << (56 - held);
-        held += 8;
-        *rest = after;
+
+    /// The symbols of short codes, as many as there are certain to be bits for.
+    fn decode_short(&mut self, out: &mut Vec<u8>) {
+        let mut symbols = [0; 64 / SHORTEST];
+        let mut count = 0;
+        while self.held >= SHORT as u32 {
+            let Symbol { symbol, length } = BY_BYTE[(self.bits >> (64 - SHORT)) as usize];
+            if length == 0 {
+                break;
+            }
+            symbols[count] = symbol as u8;
+            count += 1;
+            self.skip(length);
+        }
+        out.extend_from_slice(&symbols[..count]);
     }
-    (window, held)
+
+    fn padded(&self) -> u64 {
+        self.bits | u64::MAX >> self.held
+    }
+
+    fn skip(&mut self, length: u8) {
+        self.bits <<= length;
+        self.held -= u32::from(length);
+    }
 }
 
 /// The symbol whose code 32 bits begin with.
@@ -213,4 +247,126 @@ fn symbol_of(next: u32) -> Symbol {
     }
     // The longest group goes up to the highest number: this is not reached.
     Symbol { symbol: END_OF_STRING, length: LONGEST as u8 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn encoded(string: &[u8]) -> Vec<u8> {
+        let mut code = Vec::new();
+        encode(string.iter().copied(), &mut code);
+        assert_eq!(code.len(), length(string.iter().copied()));
+        code
+    }
+
+    fn decoded(code: &[u8]) -> Result<Vec<u8>, DecodeError> {
+        let mut string = Vec::new();
+        decode(code, &mut string).map(|()| string)
+    }
+
+    #[test]
+    fn codes_of_appendix_b() {
+        // Of each length, the first and the last one.
+        let rows = [
+            (48, 0x0, 5),
+            (116, 0x9, 5),
+            (32, 0x14, 6),
+            (117, 0x2d, 6),
+            (58, 0x5c, 7),
+            (122, 0x7b, 7),
+            (38, 0xf8, 8),
+            (90, 0xfd, 8),
+            (33, 0x3f8, 10),
+            (63, 0x3fc, 10),
+            (39, 0x7fa, 11),
+            (124, 0x7fc, 11),
+            (35, 0xffa, 12),
+            (62, 0xffb, 12),
+            (0, 0x1ff8, 13),
+            (126, 0x1ffd, 13),
+            (94, 0x3ffc, 14),
+            (125, 0x3ffd, 14),
+            (60, 0x7ffc, 15),
+            (123, 0x7ffe, 15),
+            (92, 0x7fff0, 19),
+            (208, 0x7fff2, 19),
+            (128, 0xfffe6, 20),
+            (226, 0xfffed, 20),
+            (153, 0x1fffdc, 21),
+            (230, 0x1fffe8, 21),
+            (129, 0x3fffd2, 22),
+            (233, 0x3fffeb, 22),
+            (1, 0x7fffd8, 23),
+            (239, 0x7ffff4, 23),
+            (9, 0xffffea, 24),
+            (237, 0xfffff5, 24),
+            (199, 0x1ffffec, 25),
+            (235, 0x1ffffef, 25),
+            (192, 0x3ffffe0, 26),
+            (255, 0x3ffffee, 26),
+            (203, 0x7ffffde, 27),
+            (254, 0x7fffff0, 27),
+            (2, 0xfffffe2, 28),
+            (249, 0xffffffe, 28),
+            (10, 0x3ffffffc, 30),
+            (256, 0x3fffffff, 30),
+        ];
+        for (symbol, bits, length) in rows {
+            assert_eq!((CODES[symbol].bits, CODES[symbol].length), (bits, length), "{symbol}");
+        }
+    }
+
+    #[test]
+    fn strings_both_ways() {
+        // The first ones are those of appendix C.4 and C.6.
+        let rows: [(&[u8], &[u8]); 5] = [
+            (b"www.example.com", b"\xf1\xe3\xc2\xe5\xf2\x3a\x6b\xa0\xab\x90\xf4\xff"),
+            (b"no-cache", b"\xa8\xeb\x10\x64\x9c\xbf"),
+            (b"307", b"\x64\x0e\xff"),
+            (b"", b""),
+            (b"\n", b"\xff\xff\xff\xf3"),
+        ];
+        for (string, code) in rows {
+            assert_eq!(encoded(string), code, "{}", string.escape_ascii());
+            assert_eq!(decoded(code).as_deref(), Ok(string));
+        }
+    }
+
+    #[test]
+    fn each_byte_after_and_before_each_other() {
+        for first in 0..=255 {
+            for second in 0..=255 {
+                let string = [first, second, first, b'0', second];
+                assert_eq!(decoded(&encoded(&string)).as_deref(), Ok(&string[..]));
+            }
+        }
+    }
+
+    #[test]
+    fn every_length_of_string() {
+        for length in 0..100 {
+            for byte in [b'a', b'%', b'z', b'&', b'"', 0, 10, 255] {
+                let string = vec![byte; length];
+                assert_eq!(decoded(&encoded(&string)), Ok(string));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_the_code_of_a_string() {
+        let rows: [&[u8]; 8] = [
+            b"\xff",                         // eight bits of padding
+            b"\x1f\xff",                     // the same after a symbol
+            b"\x18",                         // padding with a zero in it
+            b"\x1e",                         // the same at the very end
+            b"\xff\xff\xff\xff",             // the end of the string
+            b"\xff\xff\xff\xfc",             // the same, and then zeros
+            b"\x1f\xff\xff\xff\xff\x00\x00", // the same between other symbols
+            b"\xff\xff\xff",                 // the beginning of a long code
+        ];
+        for code in rows {
+            assert_eq!(decoded(code), Err(DecodeError::Huffman), "{code:x?}");
+        }
+    }
 }

@@ -33,14 +33,11 @@ pub(super) fn decode(rest: &mut &[u8], prefix: u32) -> Result<usize, DecodeError
 }
 
 /// Appends a number. Its first `prefix` bits follow the high bits of the first byte, which are those of `pattern`.
+#[inline]
 pub(super) fn encode(out: &mut Vec<u8>, pattern: u8, prefix: u32, number: usize) {
     let full = usize::from(u8::MAX >> (8 - prefix));
-    if number < full {
-        out.push(pattern | number as u8);
-        return;
-    }
-    out.push(pattern | full as u8);
-    let mut rest = number - full;
+    out.push(pattern | number.min(full) as u8);
+    let Some(mut rest) = number.checked_sub(full) else { return };
     while rest >= 0x80 {
         out.push(rest as u8 | 0x80);
         rest >>= 7;

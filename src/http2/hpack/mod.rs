@@ -2,7 +2,8 @@
 //!
 //! Each direction of a connection has a table of fields that both ends know: [`Decoder`] keeps the one of the requests,
 //! [`Encoder`] the one of the responses. Neither holds memory before it needs it, and both bound what they hold:
-//! [`MAX_TABLE`] bytes of fields, with some bytes of bookkeeping for each of at most 128 fields.
+//! [`MAX_TABLE`] bytes of fields, and 12 or 13 bytes for each of at most 128 fields. The encoder keeps 4 KiB of former
+//! blocks at most beside its table, the decoder half a KiB for strings.
 
 #[cfg(test)]
 mod appendix_c;

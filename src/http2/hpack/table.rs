@@ -21,6 +21,8 @@ pub(super) struct Table {
     /// The size as section 4.1 counts it.
     size: usize,
     max_size: usize,
+    /// What each entry counts in addition to its bytes here.
+    overhead: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -35,15 +37,12 @@ impl Entry {
     fn length(self) -> usize {
         (self.name + self.value) as usize
     }
-
-    fn size(self) -> usize {
-        self.length() + OVERHEAD
-    }
 }
 
 impl Table {
-    pub(super) fn new(max_size: usize) -> Table {
-        Table { bytes: Vec::new(), base: 0, entries: VecDeque::new(), size: 0, max_size }
+    /// A table whose entries count `overhead` bytes in addition to those that are inserted.
+    pub(super) fn new(max_size: usize, overhead: usize) -> Table {
+        Table { bytes: Vec::new(), base: 0, entries: VecDeque::new(), size: 0, max_size, overhead }
     }
 
     pub(super) fn max_size(&self) -> usize {
@@ -60,7 +59,7 @@ impl Table {
     /// Inserts an entry, if it fits at all, and returns the number of entries that were evicted for it (section 4.4).
     pub(super) fn insert(&mut self, name: &[u8], value: &[u8]) -> usize {
         let entry = Entry { start: 0, name: name.len() as u32, value: value.len() as u32 };
-        let Some(room) = self.max_size.checked_sub(name.len() + value.len() + OVERHEAD) else {
+        let Some(room) = self.max_size.checked_sub(entry.length() + self.overhead) else {
             return self.evict_to(0);
         };
         let evicted = self.evict_to(room);
@@ -69,7 +68,7 @@ impl Table {
         self.bytes.extend_from_slice(name);
         self.bytes.extend_from_slice(value);
         self.entries.push_front(Entry { start, ..entry });
-        self.size += entry.size();
+        self.size += entry.length() + self.overhead;
         evicted
     }
 
@@ -89,7 +88,7 @@ impl Table {
         while self.size > size
             && let Some(oldest) = self.entries.pop_back()
         {
-            self.size -= oldest.size();
+            self.size -= oldest.length() + self.overhead;
         }
         before - self.entries.len()
     }
@@ -127,5 +126,75 @@ impl Table {
     /// Bytes on the heap.
     pub(super) fn memory(&self) -> usize {
         self.bytes.capacity() + self.entries.capacity() * size_of::<Entry>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The entries, the newest first, as `name=value`.
+    fn entries(table: &Table) -> String {
+        let texts = (0..).map_while(|number| table.get(number)).map(|(name, value)| {
+            format!("{}={}", String::from_utf8_lossy(name), String::from_utf8_lossy(value))
+        });
+        texts.collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn the_oldest_entries_are_evicted() {
+        // Room for three entries of two bytes.
+        let mut table = Table::new(3 * (2 + OVERHEAD), OVERHEAD);
+        let rows: [(&[u8], &[u8], usize, &str); 6] = [
+            (b"a", b"1", 0, "a=1"),
+            (b"b", b"2", 0, "b=2 a=1"),
+            (b"c", b"3", 0, "c=3 b=2 a=1"),
+            (b"d", b"4", 1, "d=4 c=3 b=2"),
+            // One byte more costs two entries of the others, and what does not fit costs all.
+            (b"ee", b"5", 2, "ee=5 d=4"),
+            (b"f", &[b'6'; 70], 2, ""),
+        ];
+        for (name, value, evicted, expected) in rows {
+            assert_eq!(table.insert(name, value), evicted, "{expected}");
+            assert_eq!(entries(&table), expected);
+        }
+        assert_eq!(table.size(), 0);
+    }
+
+    #[test]
+    fn a_smaller_size_evicts_at_once() {
+        let mut table = Table::new(200, OVERHEAD);
+        for name in [b"a", b"b", b"c"] {
+            table.insert(name, b"1");
+        }
+        for (size, evicted, expected) in
+            [(102, 0, "c=1 b=1 a=1"), (101, 1, "c=1 b=1"), (34, 1, "c=1"), (33, 1, ""), (0, 0, "")]
+        {
+            assert_eq!(table.set_max_size(size), evicted);
+            assert_eq!(entries(&table), expected, "{size}");
+            assert!(table.memory() <= size + 4 * size_of::<Entry>());
+        }
+    }
+
+    #[test]
+    fn positions_wrap() {
+        let mut table = Table::new(100, OVERHEAD);
+        table.base = u32::MAX - 100;
+        for number in 0..200 {
+            table.insert(b"number", number.to_string().as_bytes());
+            let before = if number == 0 { String::new() } else { format!(" number={}", number - 1) };
+            assert_eq!(entries(&table), format!("number={number}{before}"));
+        }
+    }
+
+    #[test]
+    fn bytes_stay_beneath_the_largest_size() {
+        for length in 0..300 {
+            let mut table = Table::new(1000, OVERHEAD);
+            for number in 0..100 {
+                table.insert(&vec![b'n'; number % 7], &vec![b'v'; length]);
+                assert!(table.bytes.capacity() <= 1000, "{length}");
+            }
+        }
     }
 }
