@@ -15,6 +15,7 @@ use otuserver::http::credentials::{self, Credentials};
 use otuserver::http::date;
 use otuserver::http::encoding::{self, Coding};
 use otuserver::http::field::{self, Name};
+use otuserver::http::fields::Fields;
 use otuserver::http::forwarded;
 use otuserver::http::multipart::Multipart;
 use otuserver::http::preconditions::{self, Outcome};
@@ -24,6 +25,8 @@ use otuserver::http::target::{self, Target};
 use otuserver::http::validators::{self, EntityTag, Validators};
 use otuserver::http1::framing::{Body, FramingError, Skipped, Skipper};
 use otuserver::http1::parser::{ParseError, Parser};
+use otuserver::http2::hpack::{DecodeError, Decoder, Encoder, MAX_TABLE};
+use otuserver::http2::priority::Priority;
 use otuserver::rules::headers::{self, Headers};
 use otuserver::rules::redirects::{Asked, Redirects};
 use otuserver::rules::{MAX_EXPANDED, Reading};
@@ -286,6 +289,74 @@ pub fn conditional(bytes: &[u8]) {
         assert!(has(Name::Range) || selections.iter().all(|selection| *selection == Selection::Whole));
         assert!(has(Name::IfRange) || selections.iter().all(|selection| *selection == selections[0]));
     });
+}
+
+/// Field blocks of one connection, each after its length in a byte. The first byte is the size of the table.
+pub fn hpack_decode(bytes: &[u8]) {
+    let Some((&size, mut rest)) = bytes.split_first() else { return };
+    let mut decoder = Decoder::new(usize::from(size) * 16);
+    while let Some((&length, after)) = rest.split_first() {
+        let (block, after) = after.split_at(after.len().min(length.into()));
+        rest = after;
+        let Ok(pairs) = decoded(&mut decoder, block) else { return };
+        assert!(pairs.len() <= block.len());
+        // A block that is empty, and one of the static table, are always right.
+        assert_eq!(decoded(&mut decoder, b""), Ok(Vec::new()));
+        assert_eq!(decoded(&mut decoder, b"\x82"), Ok(vec![(b":method".to_vec(), b"GET".to_vec())]));
+    }
+}
+
+/// Responses of one connection, a line each: a byte, and fields between bytes 0x00. A line that begins with 0xFF and is
+/// of three bytes is a size of the table.
+pub fn hpack_encode(bytes: &[u8]) {
+    let mut encoder = Encoder::new();
+    let mut decoder = Decoder::new(MAX_TABLE);
+    for line in bytes.split(|&byte| byte == b'\n') {
+        let Some((&status, text)) = line.split_first() else { continue };
+        if let (0xff, &[high, low]) = (status, text) {
+            encoder.set_max_size(u16::from_be_bytes([high, low]).into());
+            continue;
+        }
+        let mut fields = Fields::default();
+        let status = 100 + u16::from(status);
+        let mut expected = vec![(b":status".to_vec(), status.to_string().into_bytes())];
+        for field in text.split(|&byte| byte == 0) {
+            let Some(colon) = field.iter().position(|&byte| byte == b':') else { continue };
+            let (name, value) = (&field[..colon], &field[colon + 1..]);
+            if field::is_value(value)
+                && !name.is_empty()
+                && name.iter().all(|&byte| field::is_token_byte(byte))
+            {
+                fields.push(name, value);
+                expected.push((name.to_ascii_lowercase(), value.to_vec()));
+            }
+        }
+        let of_http1 = ["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"];
+        expected.retain(|(name, _)| !of_http1.iter().any(|other| other.as_bytes() == name));
+        for _ in 0..2 {
+            let mut block = Vec::new();
+            encoder.encode(status, &[fields.lines()], &mut block);
+            assert_eq!(decoded(&mut decoder, &block).as_ref(), Ok(&expected));
+        }
+    }
+}
+
+/// The value of Priority.
+pub fn priority(bytes: &[u8]) {
+    let priority = Priority::parse(bytes);
+    assert!(priority.urgency <= 7);
+    // RFC 9218 section 4: an unknown member changes nothing, and cannot make a malformed value a right one.
+    for end in [&b" "[..], b",x", b" , x=\"u=1\";i"] {
+        assert_eq!(Priority::parse(&[bytes, end].concat()), priority);
+    }
+}
+
+type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
+
+fn decoded(decoder: &mut Decoder, block: &[u8]) -> Result<Pairs, DecodeError> {
+    let mut pairs = Vec::new();
+    decoder.decode(block, |name, value| pairs.push((name.to_vec(), value.to_vec())))?;
+    Ok(pairs)
 }
 
 /// A request target in the first line, and `_redirects` in the others.

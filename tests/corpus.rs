@@ -46,4 +46,7 @@ targets! {
     forwarded,
     authorization,
     htpasswd,
+    hpack_decode,
+    hpack_encode,
+    priority,
 }
