@@ -21,7 +21,7 @@ project=$(dirname "$(dirname "$clients")")
 mib=$((1024 * 1024))
 # A file each, with a function `use_NAME`, in this order.
 names=(curl_ranges curl_conditions curl_codings curl_heads curl_connections curl_paths ipv6 unix wget busybox aria2 zsync git apt pip
-    python haproxy lint chromium isolation listing tls http2 logins generators log_readers prometheus documents)
+    python haproxy proxies lint chromium isolation listing tls http2 logins generators log_readers prometheus documents)
 for name in harness site "${names[@]}" load; do
     # shellcheck source=/dev/null
     source "$clients/$name.sh"

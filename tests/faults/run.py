@@ -28,8 +28,9 @@ from harness import Broken, Closed, Server, make_site
 from promise import promises, show
 
 # A file each, in this order.
-HEADINGS = ["slow_clients", "limits", "http2", "handshakes", "garbage", "endings", "files", "symlinks", "tags", "compression", "leases",
-            "log", "signals", "upgrades", "listening", "injected", "disks", "listing", "auth", "packets", "locked", "delays"]
+HEADINGS = ["slow_clients", "limits", "spoofing", "http2", "handshakes", "garbage", "endings", "files", "symlinks", "tags",
+            "compression", "leases", "log", "signals", "upgrades", "listening", "injected", "disks", "listing", "auth",
+            "packets", "locked", "delays"]
 
 
 def main():
