@@ -4,7 +4,7 @@
 use crate::certificate::{self, Pair};
 use crate::client::Client;
 use crate::patience::eventually;
-use crate::server::Server;
+use crate::server::{Process, Server, httpd};
 use crate::site::{Site, WELCOME};
 
 /// Fields of a request, and the client where 127.0.0.0/8 and 10.0.0.0/8 are trusted.
@@ -172,6 +172,44 @@ fn a_request_that_came_by_https_is_not_redirected() {
             assert_eq!(reply.must("Location"), location, "{fields}");
         } else {
             assert_eq!(reply.text(), WELCOME, "{fields}");
+        }
+    }
+}
+
+#[test]
+fn a_proxy_at_a_unix_socket_is_trusted_by_name() {
+    let site = Site::new();
+    let path = site.outside("socket");
+    let listen = format!("unix:{}", path.display());
+    let listen = ["--listen", &listen, "--listen", "127.0.0.1:0"];
+    for (number, (trusted, from_unix, from_tcp)) in
+        [("unix", "192.0.2.1", "127.0.0.1"), ("127.0.0.1", "unix", "192.0.2.1")].into_iter().enumerate()
+    {
+        let flags =
+            ["--trusted-proxies", trusted, "--allow", "unix,192.0.2.1", "--max-connections-per-ip", "1"];
+        let mut command = httpd();
+        command.arg("--document-root").arg(site.root()).args(listen).args(flags);
+        let process = Process::spawn(command);
+        let line = process.errors.await_line(|line| line.contains("listening on"));
+        let tcp = line.split("http://").nth(1).and_then(|rest| rest.split([',', ' ']).next());
+        let tcp = tcp.and_then(|address| address.parse().ok()).unwrap_or_else(|| panic!("{line}"));
+        let fields = "X-Forwarded-For: 192.0.2.1\r\n";
+        for (kind, expected) in [("unix", from_unix), ("tcp", from_tcp)] {
+            let connect = || match kind {
+                "unix" => Client::connect_unix(&path, kind),
+                _ => Client::connect(tcp, kind),
+            };
+            let (mut first, target) = (connect(), format!("/{kind}-{number}"));
+            let status = if expected == "127.0.0.1" { 403 } else { 404 };
+            assert_eq!(first.ask("GET", &target, fields).status, status, "{kind} where {trusted} is trusted");
+            let line = process.errors.await_line(|line| line.contains(&format!(" {target} ")));
+            assert!(line.starts_with(&format!("{expected} ")), "{kind} where {trusted} is trusted: {line}");
+            let is_counted = expected != "unix";
+            assert_eq!(
+                connect().ask("GET", "/", fields).status == 503,
+                is_counted,
+                "{kind} where {trusted} is"
+            );
         }
     }
 }
