@@ -201,6 +201,11 @@ impl Head {
         Some(Request::new(line, &self.fields, &self.bytes))
     }
 
+    /// Whether every field of the list was read: the first fault ends the reading.
+    pub fn is_whole(&self) -> bool {
+        self.fault.is_none()
+    }
+
     /// The length of the content that the request announces, in bytes.
     pub(super) fn content_length(&self) -> Option<u64> {
         self.content_length

@@ -88,6 +88,44 @@ def cut_heads():
         check(found == {"127.0.0.1"}, f"clients {found}")
 
 
+def fields(pairs):
+    """A list of fields as HPACK has them without its tables (RFC 7541 section 6.2.2); no text has 127 bytes or more."""
+    text = lambda part: bytes([len(part)]) + part.encode()
+    return b"".join(b"\0" + text(name) + text(value) for name, value in pairs)
+
+
+def ask_by_http2(server, path, pairs):
+    """One request on a connection of its own, up to the head of its response."""
+    block = fields([(":method", "GET"), (":scheme", "http"), (":path", path), (":authority", "a"), *pairs])
+    frame = lambda kind, flags, stream, content: struct.pack("!I", len(content))[1:] + struct.pack(
+        "!BBI", kind, flags, stream) + content
+    with Client(server) as client:
+        client.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, b"") + frame(1, 5, 1, block))
+        while True:
+            head = client.input.read(9)
+            check(len(head) == 9, "the connection ends without a response")
+            client.input.read(int.from_bytes(head[:3], "big"))
+            if head[3] == 1:
+                return
+
+
+@promise("SPOOFING", "by HTTP/2 it is the same: what a proxy adds counts, others and heads that are not whole name nobody")
+def by_http2():
+    sent = [("x-forwarded-for", VICTIM)]
+    added = [("x-forwarded-for", "192.0.2.1")]
+    too_many = [("x-filler", "x")] * 150
+    for trusted, pairs, expected in [("127.0.0.1", sent + added, "192.0.2.1"),
+                                     ("127.0.0.1", [("forwarded", f'for="{VICTIM}'), ("forwarded", "for=192.0.2.1")], "192.0.2.1"),
+                                     ("127.0.0.1", sent + too_many + added, "127.0.0.1"),
+                                     ("127.0.0.2", sent + added, "127.0.0.1"),
+                                     ("127.0.0.2", sent + too_many, "127.0.0.1")]:
+        log = new_folder() + "/log"
+        with Server(make_site(), "--trusted-proxies", trusted, "--file-log", log, log="info") as server:
+            ask_by_http2(server, "/small.txt", pairs)
+            clients = clients_in(log, 1)
+            check(clients == [expected], f"{trusted} is trusted, {pairs[:2]}: {clients}")
+
+
 @promise("SPOOFING", "no field makes room under --max-connections-per-ip for a client that is not trusted")
 def in_the_limits():
     flags = ["--max-connections-per-ip", "2", "--trusted-proxies", "127.0.0.2"]

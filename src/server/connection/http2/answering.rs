@@ -49,20 +49,23 @@ impl Peer<'_> {
         Answer::Ready(refuse(Some(request), site, Status::BadRequest))
     }
 
-    /// Begins the record of a response; a balancer's request has none.
+    /// Begins the record of the response to a head; a balancer's request has none.
     fn record(
         &self,
-        request: Option<&Request>,
+        head: &Head,
         gate: Gate,
         response: &Response,
         since: Instant,
         recorder: &Recorder,
     ) -> Option<Record> {
-        let before_site = request.map(|request| self.before_site(request, gate));
+        let request = head.request();
+        // What a proxy has added to a head that is not whole may be missing.
+        let whole = request.as_ref().filter(|_| head.is_whole());
+        let before_site = whole.map(|request| self.before_site(request, gate));
         let client = before_site.map_or(self.remote.client(), |before_site| before_site.client);
         let is_health =
-            before_site.zip(request).is_some_and(|(before_site, request)| before_site.is_health(request));
-        let entry = Entry { client, tls: self.tls, request, response };
+            before_site.zip(whole).is_some_and(|(before_site, request)| before_site.is_health(request));
+        let entry = Entry { client, tls: self.tls, request: request.as_ref(), response };
         (!is_health).then(|| recorder.begin(&entry, since))
     }
 }
@@ -101,8 +104,7 @@ impl Http2 {
             Event::Refused(arrival, status) => {
                 let request = turn.head.request();
                 let response = refuse(request.as_ref(), turn.site, status);
-                let record =
-                    peer.record(request.as_ref(), turn.gate, &response, turn.now.instant, turn.recorder);
+                let record = peer.record(turn.head, turn.gate, &response, turn.now.instant, turn.recorder);
                 self.begin_response(&arrival, response, record, output, turn);
             }
             Event::Complete(stream) => self.end_reading(stream, turn.now.instant),
@@ -123,7 +125,7 @@ impl Http2 {
         }
         if self.is_last {
             let response = refuse(Some(&request), turn.site, Status::ServiceUnavailable);
-            let record = peer.record(Some(&request), turn.gate, &response, now, turn.recorder);
+            let record = peer.record(turn.head, turn.gate, &response, now, turn.recorder);
             return self.begin_response(arrival, response, record, output, turn);
         }
         // Whoever asks before it sends the content gets the answer at once.
@@ -137,7 +139,7 @@ impl Http2 {
         };
         let waiting = match peer.answer(&request, turn.gate, turn.site, &turn.now, &Pending::default()) {
             Answer::Ready(response) if self.has_room_for(&response) => {
-                let record = peer.record(Some(&request), turn.gate, &response, now, turn.recorder);
+                let record = peer.record(turn.head, turn.gate, &response, now, turn.recorder);
                 return self.begin_response(arrival, response, record, output, turn);
             }
             Answer::Wait(job) if self.has_room_beside(None) => wait(turn.head, Some(job)),
@@ -261,7 +263,7 @@ impl Http2 {
             match peer.answer(&request, turn.gate, turn.site, &turn.now, &waiting.pending) {
                 Answer::Ready(response) => {
                     let record =
-                        peer.record(Some(&request), turn.gate, &response, waiting.since, turn.recorder);
+                        peer.record(&waiting.head, turn.gate, &response, waiting.since, turn.recorder);
                     self.answer_kept(id, response, record, output, turn);
                 }
                 Answer::Wait(job) => {
@@ -303,7 +305,7 @@ impl Http2 {
                     let request = waiting.head.request();
                     let response = refuse(request.as_ref(), turn.site, Status::ServiceUnavailable);
                     let record =
-                        peer.record(request.as_ref(), turn.gate, &response, waiting.since, turn.recorder);
+                        peer.record(&waiting.head, turn.gate, &response, waiting.since, turn.recorder);
                     self.answer_kept(id, response, record, &mut output, turn);
                 }
                 Some(Exchange::Sending(_)) => {
