@@ -106,7 +106,7 @@ impl<T> Session<T> {
             Some(Kind::Ping) => self.receive_ping(frame, now, out)?,
             Some(Kind::PriorityUpdate) => self.receive_priority_update(frame, now)?,
             Some(Kind::Priority) => self.receive_priority(frame, now)?,
-            Some(Kind::GoAway) => check_goaway(frame)?,
+            Some(Kind::GoAway) => self.receive_goaway(frame, now)?,
             Some(Kind::PushPromise) => {
                 return Err(ConnectionError::protocol("a client has promised a response").into());
             }
@@ -199,7 +199,8 @@ impl<T> Session<T> {
         }
         let Some(stream) = self.streams.get(id) else {
             return match self.closed.closing(id) {
-                Some(Closing::Reset) => Ok(Event::None),
+                // It may have been on its way; not without end.
+                Some(Closing::Reset) => Ok(self.count_control_frame(now).map(|()| Event::None)?),
                 Some(Closing::Done) => {
                     let (code, reason) = (ErrorCode::StreamClosed, "HEADERS on a closed stream");
                     Err(ConnectionError { code, reason }.into())
@@ -257,7 +258,7 @@ impl<T> Session<T> {
         }
         let Some(stream) = self.streams.get(id) else {
             return match self.closed.closing(id) {
-                Some(Closing::Reset) => Ok(Event::None),
+                Some(Closing::Reset) => Ok(self.count_control_frame(now).map(|()| Event::None)?),
                 _ => Err(Error::Stream(id, ErrorCode::StreamClosed)),
             };
         };
@@ -404,14 +405,14 @@ impl<T> Session<T> {
         self.set_priority(stream, Priority::parse(value));
         Ok(())
     }
-}
 
-fn check_goaway(frame: &Frame) -> Result<(), ConnectionError> {
-    if frame.stream != 0 {
-        return Err(ConnectionError::protocol("GOAWAY on a stream"));
+    fn receive_goaway(&mut self, frame: &Frame, now: Instant) -> Result<(), Error> {
+        if frame.stream != 0 {
+            return Err(ConnectionError::protocol("GOAWAY on a stream").into());
+        }
+        if frame.payload.len() < 8 {
+            return Err(ConnectionError::frame_size("GOAWAY is too short").into());
+        }
+        Ok(self.count_control_frame(now)?)
     }
-    if frame.payload.len() < 8 {
-        return Err(ConnectionError::frame_size("GOAWAY is too short"));
-    }
-    Ok(())
 }
