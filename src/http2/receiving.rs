@@ -214,7 +214,8 @@ impl<T> Session<T> {
         if !is_end || head.finish_trailers().is_err() {
             return Err(Error::Stream(id, ErrorCode::ProtocolError));
         }
-        self.complete(id)
+        let before = stream.received;
+        self.complete(id, before)
     }
 
     fn begin_stream(
@@ -271,7 +272,7 @@ impl<T> Session<T> {
             return Err(Error::Stream(id, ErrorCode::ProtocolError));
         }
         if is_end {
-            return self.complete(id);
+            return self.complete(id, before);
         }
         // No credit is given for what is not read.
         let is_within = if stream.received <= MAX_BODY {
@@ -286,14 +287,15 @@ impl<T> Session<T> {
         Ok(if before <= MAX_BODY && stream.received > MAX_BODY { Event::Complete(id) } else { Event::None })
     }
 
-    /// The client has sent all of a request that was kept.
-    fn complete(&mut self, id: u32) -> Result<Event<T>, Error> {
+    /// The client has sent all of a request that was kept, of whose content `before` bytes came earlier. One that was too
+    /// long to wait for is not announced again.
+    fn complete(&mut self, id: u32, before: u64) -> Result<Event<T>, Error> {
         let Some(stream) = self.streams.get(id) else { return Ok(Event::None) };
         if stream.announced.is_some_and(|length| stream.received != length) {
             return Err(Error::Stream(id, ErrorCode::ProtocolError));
         }
         stream.is_complete = true;
-        Ok(Event::Complete(id))
+        Ok(if before > MAX_BODY { Event::None } else { Event::Complete(id) })
     }
 
     fn receive_reset(&mut self, frame: &Frame, now: Instant) -> Result<Event<T>, Error> {
