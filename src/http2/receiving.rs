@@ -357,10 +357,15 @@ impl<T> Session<T> {
         const PUSH: u16 = Setting::EnablePush as u16;
         const WINDOW: u16 = Setting::InitialWindowSize as u16;
         const FRAME: u16 = Setting::MaxFrameSize as u16;
+        const PRIORITIES: u16 = Setting::NoRfc7540Priorities as u16;
         const LARGEST_FRAME: u32 = (1 << 24) - 1;
         match setting {
             TABLE => self.encoder.set_max_size(value),
             PUSH if value > 1 => return Err(ConnectionError::protocol("SETTINGS_ENABLE_PUSH")),
+            // RFC 9218 section 2.1
+            PRIORITIES if value > 1 => {
+                return Err(ConnectionError::protocol("SETTINGS_NO_RFC7540_PRIORITIES"));
+            }
             WINDOW => self.streams.set_first_window(value)?,
             FRAME if !(MAX_PAYLOAD as u32..=LARGEST_FRAME).contains(&value) => {
                 return Err(ConnectionError::protocol("SETTINGS_MAX_FRAME_SIZE"));
