@@ -393,10 +393,15 @@ impl<T> Session<T> {
         if frame.stream == 0 {
             return Err(ConnectionError::protocol("PRIORITY on the connection").into());
         }
-        if frame.payload.len() != 5 {
-            return Err(ConnectionError::frame_size("PRIORITY has another length than five").into());
+        self.count_control_frame(now)?;
+        if frame.payload.len() == 5 {
+            Ok(())
+        } else if self.streams.get(frame.stream).is_some() {
+            Err(Error::Stream(frame.stream, ErrorCode::FrameSizeError))
+        } else {
+            // A stream that has not begun cannot be reset (RFC 9113 section 6.4).
+            Err(ConnectionError::frame_size("PRIORITY has another length than five").into())
         }
-        Ok(self.count_control_frame(now)?)
     }
 
     /// RFC 9218 section 7.1
