@@ -205,11 +205,13 @@ impl<T> Session<T> {
         }
     }
 
-    /// Appends GOAWAY: requests that come from now on are refused.
+    /// Appends GOAWAY: requests that come from now on are refused. After it, an error is still told.
     pub fn end(&mut self, code: ErrorCode, out: &mut Vec<u8>) {
-        if self.last_answered.is_none_or(|last| last == MAX_WINDOW) {
-            frame::push_goaway(out, self.last, code);
-            self.last_answered = Some(self.last);
+        if !self.has_ended() || code != ErrorCode::NoError {
+            // The number never grows (RFC 9113 section 6.8).
+            let last = self.last_answered.map_or(self.last, |answered| answered.min(self.last));
+            frame::push_goaway(out, last, code);
+            self.last_answered = Some(last);
         }
     }
 
