@@ -55,7 +55,8 @@ impl Head {
 
     /// Adds a field of the list. After a fault the rest is only counted.
     pub fn push(&mut self, name: &[u8], value: &[u8]) {
-        self.count += 1;
+        // Clients send the pieces of a cookie apart (RFC 9113 section 8.2.3).
+        self.count += usize::from(name != b"cookie");
         self.size += name.len() + value.len() + 32;
         if self.size > MAX_LIST || self.count > MAX_FIELDS {
             // A malformed list stays what it is, however long.
