@@ -26,8 +26,14 @@ impl ClosedStreams {
         ClosedStreams { ids: [0; REMEMBERED], resets: 0, next: 0 }
     }
 
-    /// Remembers a stream.
+    /// Remembers a stream; of one that is remembered, the last closing.
     pub(super) fn add(&mut self, id: u32, closing: Closing) {
+        if closing == Closing::Reset
+            && let Some(index) = self.ids.iter().position(|&found| found == id)
+        {
+            self.resets |= 1 << index;
+            return;
+        }
         self.ids[self.next] = id;
         let bit = 1 << self.next;
         self.resets = if closing == Closing::Reset { self.resets | bit } else { self.resets & !bit };
@@ -56,5 +62,14 @@ mod tests {
         let found: Vec<_> = [1, 15, 17, 19, 79].map(|id| closed.closing(id)).into();
         let expected = [None, None, Some(Closing::Done), Some(Closing::Reset), Some(Closing::Reset)];
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_stream_is_remembered_once() {
+        // The oldest one stays, for the other takes no second place.
+        let mut closed = ClosedStreams::new();
+        (0..32).for_each(|number| closed.add(2 * number + 1, Closing::Done));
+        closed.add(63, Closing::Reset);
+        assert_eq!([1, 63].map(|id| closed.closing(id)), [Some(Closing::Done), Some(Closing::Reset)]);
     }
 }
