@@ -21,6 +21,8 @@ pub const END_STREAM: u8 = 0x1;
 pub const END_HEADERS: u8 = 0x4;
 const PADDED: u8 = 0x8;
 const PRIORITY: u8 = 0x20;
+/// Bytes of a priority in HEADERS, which have no meaning.
+const PRIORITY_LENGTH: usize = 5;
 
 /// A kind of frame (RFC 9113 section 6; RFC 9218 section 7.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,7 +138,11 @@ impl<'a> Frame<'a> {
         if !self.has(PRIORITY) {
             return Ok(content);
         }
-        content.get(5..).ok_or(ConnectionError::frame_size("HEADERS are too short for a priority"))
+        content.get(PRIORITY_LENGTH..).ok_or(if self.payload.len() > PRIORITY_LENGTH {
+            ConnectionError::protocol("the padding is longer than the field block")
+        } else {
+            ConnectionError::frame_size("HEADERS are too short for a priority")
+        })
     }
 
     /// The number in the payload of RST_STREAM or WINDOW_UPDATE.
@@ -300,6 +306,9 @@ mod tests {
             (PRIORITY, b"12345abc", Ok(b"12345abc"), Ok(b"abc")),
             (PRIORITY, b"1234", Ok(b"1234"), Err(FrameSizeError)),
             (PRIORITY | PADDED, b"\x0112345ab", Ok(b"12345a"), Ok(b"a")),
+            (PRIORITY | PADDED, b"\x0112345a", Ok(b"12345"), Ok(b"")),
+            (PRIORITY | PADDED, b"\x0112345", Ok(b"1234"), Err(ProtocolError)),
+            (PRIORITY | PADDED, b"\x001234", Ok(b"1234"), Err(FrameSizeError)),
         ] {
             let bytes = frame(1, flags, payload);
             let frame = Frame::read(&bytes).unwrap().unwrap();

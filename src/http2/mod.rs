@@ -10,5 +10,7 @@ pub mod priority;
 mod receiving;
 pub mod session;
 pub mod streams;
+#[cfg(test)]
+mod tests;
 
 pub use receiving::{Event, MAX_BLOCK, MAX_BODY, MAX_CONTINUATIONS};
