@@ -131,7 +131,7 @@ impl<T> Session<T> {
     fn check_begun(&self, stream: u32) -> Result<(), ConnectionError> {
         if stream == 0 {
             Err(ConnectionError::protocol("a frame of a stream on the connection"))
-        } else if stream > self.last || stream % 2 == 0 {
+        } else if stream > self.last || stream.is_multiple_of(2) {
             Err(ConnectionError::protocol("a frame on a stream that has not begun"))
         } else {
             Ok(())

@@ -7,6 +7,9 @@ use super::priority::Priority;
 /// Bytes of content in one DATA frame: with the frame's header they fill a record of TLS, and no peer may ask for less.
 pub const CHUNK: usize = 16 * 1024 - super::frame::HEADER;
 
+/// Frames in a row of responses that fit one, after which a larger one of the same urgency sends a frame, too.
+const MAX_PASSED_OVER: u32 = 200;
+
 /// A request that is not over.
 #[derive(Debug)]
 pub struct Stream<T> {
@@ -19,7 +22,7 @@ pub struct Stream<T> {
     left: u64,
     /// Whether the next of them can be had.
     is_ready: bool,
-    /// When it sent last, in sendings of the connection.
+    /// When it began or sent last, in sendings of the connection.
     sent_at: u64,
     /// Bytes of content that the request has brought, and that it announced.
     pub(super) received: u64,
@@ -53,9 +56,12 @@ impl<T> Stream<T> {
         self.left > 0 && self.is_ready && self.window <= 0
     }
 
-    /// The place in the order of sending, the smallest first: urgency, and then what fits one frame.
-    fn rank(&self) -> (u8, bool) {
-        (self.priority.urgency, self.left > CHUNK as u64)
+    fn is_sendable(&self) -> bool {
+        self.left > 0 && self.is_ready && self.window > 0
+    }
+
+    fn fits_one_frame(&self) -> bool {
+        self.left <= CHUNK as u64
     }
 }
 
@@ -69,12 +75,15 @@ pub struct Streams<T> {
     first_window: u32,
     /// DATA frames that were sent.
     sendings: u64,
+    /// How many of them in a row were of responses that fit one, while a larger one could have been sent.
+    passed_over: u32,
 }
 
 impl<T> Streams<T> {
     pub(super) fn new() -> Streams<T> {
         let first_window = FIRST_WINDOW;
-        Streams { list: Vec::new(), window: i64::from(first_window), first_window, sendings: 0 }
+        let window = i64::from(first_window);
+        Streams { list: Vec::new(), window, first_window, sendings: 0, passed_over: 0 }
     }
 
     /// How many there are.
@@ -117,7 +126,7 @@ impl<T> Streams<T> {
             priority,
             left: 0,
             is_ready: false,
-            sent_at: 0,
+            sent_at: self.sendings,
             received: 0,
             announced,
             owed: 0,
@@ -144,14 +153,29 @@ impl<T> Streams<T> {
     pub(super) fn may_send_at_once(&self, priority: Priority, length: u64) -> bool {
         length <= CHUNK as u64
             && length as i64 <= self.window.min(i64::from(self.first_window))
-            && !self.list.iter().any(|stream| {
-                stream.priority.urgency < priority.urgency && stream.left > 0 && stream.is_ready
-            })
+            && self.passed_over < MAX_PASSED_OVER
+            && !self
+                .list
+                .iter()
+                .any(|stream| stream.priority.urgency < priority.urgency && stream.is_sendable())
+    }
+
+    /// Counts a frame of a response that fits one.
+    fn note_small(&mut self) {
+        let is_passed_over = |stream: &Stream<T>| stream.is_sendable() && !stream.fits_one_frame();
+        self.passed_over =
+            if self.list.iter().any(is_passed_over) { self.passed_over.saturating_add(1) } else { 0 };
+    }
+
+    /// The place of a stream in the order of sending, the smallest first: urgency, and then what fits one frame.
+    fn rank(&self, stream: &Stream<T>) -> (u8, bool) {
+        (stream.priority.urgency, stream.fits_one_frame() == (self.passed_over >= MAX_PASSED_OVER))
     }
 
     /// Takes content that is sent at once out of the connection's window.
     pub(super) fn note_sent_at_once(&mut self, length: u64) {
         self.window -= length as i64;
+        self.note_small();
     }
 
     /// The stream that sends next, and the bytes of content that it may send in one frame; `None` where there is nothing
@@ -161,15 +185,16 @@ impl<T> Streams<T> {
         if self.window <= 0 {
             return None;
         }
-        let sendable =
-            || self.list.iter().filter(|stream| stream.left > 0 && stream.is_ready && stream.window > 0);
+        let sendable = || self.list.iter().filter(|stream| stream.is_sendable());
         let whole =
-            sendable().filter(|stream| !stream.priority.incremental).min_by_key(|stream| stream.rank());
+            sendable().filter(|stream| !stream.priority.incremental).min_by_key(|stream| self.rank(stream));
         let in_turns = sendable()
             .filter(|stream| stream.priority.incremental)
-            .min_by_key(|stream| (stream.rank(), stream.sent_at));
-        let first =
-            [whole, in_turns].into_iter().flatten().min_by_key(|stream| (stream.rank(), stream.sent_at))?;
+            .min_by_key(|stream| (self.rank(stream), stream.sent_at));
+        let first = [whole, in_turns]
+            .into_iter()
+            .flatten()
+            .min_by_key(|stream| (self.rank(stream), stream.sent_at))?;
         let most = self.window.min(first.window).min(CHUNK as i64) as u64;
         Some((first.id, most.min(first.left) as usize))
     }
@@ -180,10 +205,17 @@ impl<T> Streams<T> {
         self.sendings += 1;
         let sendings = self.sendings;
         let Some(stream) = self.get(id) else { return 0 };
+        let is_small = stream.fits_one_frame();
         stream.window -= length as i64;
         stream.left -= length as u64;
         stream.sent_at = sendings;
-        stream.left
+        let left = stream.left;
+        if is_small {
+            self.note_small();
+        } else {
+            self.passed_over = 0;
+        }
+        left
     }
 
     /// Whether content waits for the connection's window alone.
