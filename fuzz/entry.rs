@@ -4,6 +4,8 @@
 //! anywhere, spelled in another case, joined to one line, the answer is the same. The properties of
 //! well-formed input, beside a naive twin, are in `tests/properties.rs`.
 
+#[path = "frames.rs"]
+mod http2;
 #[path = "listing.rs"]
 mod listing;
 
@@ -67,6 +69,17 @@ pub fn htpasswd(bytes: &[u8]) {
     let (again, moved) = Htpasswd::parse(&shifted);
     assert_eq!((again.count(), moved.len()), (logins.count(), findings.len()));
     assert!(findings.iter().zip(&moved).all(|(finding, moved)| finding.line + 1 == moved.line));
+}
+
+/// The bytes of a connection of HTTP/2, after the preface and the first SETTINGS.
+pub fn frames(bytes: &[u8]) {
+    http2::check_any(bytes, 1);
+    http2::check_any(bytes, bytes.len() / 3);
+}
+
+/// What a client of HTTP/2 does that obeys the rules, in steps of four bytes: see [`http2`].
+pub fn streams(bytes: &[u8]) {
+    http2::check_obedient(bytes);
 }
 
 /// The bytes of a connection: a head and the bytes after it.

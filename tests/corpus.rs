@@ -49,4 +49,6 @@ targets! {
     hpack_decode,
     hpack_encode,
     priority,
+    frames,
+    streams,
 }
