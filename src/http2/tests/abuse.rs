@@ -35,7 +35,7 @@ fn allowed(first: &[Vec<u8>], bytes: impl Fn(u32) -> Vec<u8>) -> (u32, u32) {
 #[test]
 fn frames_that_ask_for_nothing() {
     let control_frames = (MAX_CONTROL_FRAMES - SETTINGS_FRAMES, 50);
-    let rows: [(&str, Vec<Vec<u8>>, Vec<u8>); 12] = [
+    let rows = [
         ("PING", vec![], frame(PING, 0, 0, &[0; 8])),
         ("its acknowledgment", vec![], frame(PING, ACK, 0, &[0; 8])),
         ("SETTINGS", vec![], settings(&[(4, 1)])),
@@ -82,7 +82,8 @@ fn frames_on_a_stream_that_the_server_has_reset() {
 #[test]
 fn streams_that_are_reset() {
     let malformed = |id| headers(WHOLE, id, &GET[1..]);
-    let rows: [(&str, &dyn Fn(u32) -> Vec<u8>); 10] = [
+    type Bytes<'a> = &'a dyn Fn(u32) -> Vec<u8>;
+    let rows: [(&str, Bytes); 10] = [
         ("CVE-2023-44487", &|count| [get(stream(count)), rst_stream(stream(count))].concat()),
         ("before the content has come", &|count| [post(stream(count)), rst_stream(stream(count))].concat()),
         ("CVE-2025-8671, no credit", &|count| [get(stream(count)), window_update(stream(count), 0)].concat()),
@@ -133,7 +134,7 @@ fn streams_beyond_the_limit() {
 
 #[test]
 fn windows_that_grow_bit_by_bit() {
-    let rows: [(&str, Vec<Vec<u8>>, Vec<u8>); 3] = [
+    let rows = [
         ("of the connection", vec![], window_update(0, 1)),
         ("of a stream", vec![get(1)], window_update(1, 1)),
         ("of a closed stream", vec![get(1), rst_stream(1)], window_update(1, 1)),

@@ -38,7 +38,8 @@ fn who_sends_next() {
     const WHOLE: bool = false;
     const IN_TURNS: bool = true;
     // The urgency of streams 1, 3, 5 and so on, whether they are incremental, and their frames.
-    let rows: [(&str, &[(u8, bool, usize)], &[u32]); 15] = [
+    type Streams<'a> = &'a [(u8, bool, usize)];
+    let rows: [(&str, Streams, &[u32]); 15] = [
         ("one", &[(3, WHOLE, 3)], &[1, 1, 1]),
         ("urgency", &[(5, WHOLE, 2), (0, WHOLE, 2), (7, WHOLE, 2), (3, WHOLE, 2)], &[3, 3, 7, 7, 1, 1, 5, 5]),
         ("one after the other", &[(3, WHOLE, 3), (3, WHOLE, 2)], &[1, 1, 1, 3, 3]),
