@@ -11,6 +11,7 @@ mod client;
 mod coder;
 mod feeding;
 mod patience;
+mod peer;
 mod response;
 mod server;
 mod site;
@@ -71,6 +72,9 @@ mod connection;
 mod field;
 mod framing;
 mod timeouts;
+
+// HTTP/2.
+mod http2;
 
 mod request;
 
