@@ -108,7 +108,7 @@ impl Client {
             Kind::GoAway => self.is_over = true,
             Kind::WindowUpdate => assert!((1..=FIRST_WINDOW).contains(&frame.number().expect("a number"))),
             Kind::Settings | Kind::Ping => assert_eq!(frame.stream, 0),
-            kind => panic!("{kind:?}"),
+            kind => unreachable!("{kind:?} of a server"),
         }
     }
 }

@@ -7,7 +7,7 @@
 # where it is not: wget, lftp, rclone, busybox, aria2c, zsync, git, ab (apache2-utils), wrk, apt-get with
 # dpkg-deb, pip, haproxy, nginx, chromium, openssl, sslscan, sslyze (Python), nghttp and h2load, htpasswd; brotli, gzip and zstd for coded files; ffmpeg for a video (without it a sound is played);
 # goaccess, fail2ban, logrotate, promtool and prometheus, mandoc, man, zsh, fish, systemd-analyze, jq; IPv6 on the loopback.
-# httplint and REDbot, kubernetes-validate and compose-spec are skipped unless Python finds them, or CLIENTS_INSTALL=1
+# httplint and REDbot, hyper-h2, kubernetes-validate and compose-spec are skipped unless Python finds them, or CLIENTS_INSTALL=1
 # lets the script install them with pip into virtual environments that are removed at the end, and Vite and Eleventy with
 # npm; that is all that ever leaves the machine. Everything else talks to 127.0.0.1 and [::1], and lives in one temporary folder.
 # CLIENTS_KEEP=1 leaves that folder, and says where.
@@ -21,7 +21,7 @@ project=$(dirname "$(dirname "$clients")")
 mib=$((1024 * 1024))
 # A file each, with a function `use_NAME`, in this order.
 names=(curl_ranges curl_conditions curl_codings curl_heads curl_connections curl_paths ipv6 unix wget busybox aria2 zsync git apt pip
-    python haproxy proxies lint chromium isolation listing tls http2 logins generators log_readers prometheus documents)
+    python haproxy proxies lint chromium isolation listing tls http2 hyper_h2 logins generators log_readers prometheus documents)
 for name in harness site "${names[@]}" load; do
     # shellcheck source=/dev/null
     source "$clients/$name.sh"
