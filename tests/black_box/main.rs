@@ -71,6 +71,7 @@ mod parser;
 mod connection;
 mod field;
 mod framing;
+mod three_ways;
 mod timeouts;
 
 // HTTP/2.
