@@ -9,7 +9,6 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::certificate::{self, Pair};
 use crate::client::Client;
-use crate::patience::eventually;
 use crate::response::Response;
 use crate::server::{Process, Server, httpd};
 use crate::site::{SECOND, Site, WELCOME};
@@ -351,19 +350,6 @@ fn requests_of_one_user_that_come_at_once_are_all_answered() {
     for client in &mut clients {
         assert_eq!((client.response().text(), client.response().status), (WELCOME.to_owned(), 200));
     }
-}
-
-#[test]
-fn a_login_whose_client_has_left_takes_no_place() {
-    let lines: Vec<String> = (0..12).map(|number| BERT.replace("bert", &format!("bert{number}"))).collect();
-    let mut lines: Vec<&str> = lines.iter().map(String::as_str).collect();
-    lines.push(ANNA);
-    let server = serve(&Site::new(), &lines, &[]);
-    for number in 0..12 {
-        let fields = login(&format!("bert{number}:secret"));
-        server.connect().send(format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n"));
-    }
-    eventually("a place is free", || ask(&server, "anna:secret").status == 200);
 }
 
 #[test]

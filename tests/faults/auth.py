@@ -105,6 +105,23 @@ def places():
             check((response.status, response.fields.get("retry-after")) == (503, "1"), f"a {response.status}")
 
 
+@promise("LOGINS", "a guess whose client has left with a reset takes no place any more")
+def places_of_those_who_left():
+    with Server(make_site(), "--auth", make_logins(GUEST + OTHER)) as server:
+        for number in range(60):
+            client = Client(server, source=f"127.0.1.{1 + number}")
+            client.ask(extra=login(f"guest:{number}"))
+            client.reset()
+
+        def status():
+            with Client(server) as client:
+                client.ask(extra=login("other:secret"))
+                return client.response().status
+        began = time.monotonic()
+        eventually("a login is looked at", lambda: status() == 200)
+        check(time.monotonic() - began < 4, "it waits for those who have left")
+
+
 def client_waits(client):
     """Whether the answer does not come at once."""
     client.socket.settimeout(0.05)
