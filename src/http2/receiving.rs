@@ -123,6 +123,16 @@ impl<T> Session<T> {
         }
     }
 
+    /// Refuses a request that its owner cannot keep.
+    ///
+    /// # Errors
+    /// The client has had too many streams reset.
+    pub fn refuse(&mut self, stream: u32, now: Instant, out: &mut Vec<u8>) -> Result<(), ConnectionError> {
+        self.count_reset(now)?;
+        self.reset(stream, ErrorCode::RefusedStream, out);
+        Ok(())
+    }
+
     fn count_reset(&mut self, now: Instant) -> Result<(), ConnectionError> {
         if self.resets.take(now) { Ok(()) } else { Err(ConnectionError::calm("streams that are reset")) }
     }
@@ -229,8 +239,7 @@ impl<T> Session<T> {
         self.last = id;
         let priority = self.take_priority(id);
         if self.has_ended() || self.streams.count() >= MAX_STREAMS {
-            self.count_reset(now)?;
-            self.reset(id, ErrorCode::RefusedStream, out);
+            self.refuse(id, now, out)?;
             return Ok(Event::None);
         }
         let status = match head.finish() {

@@ -92,15 +92,21 @@ impl Http2 {
                 return Ok(true);
             }
             input.consume(length);
-            self.on_event(event, output, peer, turn);
+            self.on_event(event, output, peer, turn)?;
         }
         Ok(false)
     }
 
-    fn on_event(&mut self, event: Event<Exchange>, output: &mut Output, peer: &mut Peer, turn: &mut Turn) {
+    fn on_event(
+        &mut self,
+        event: Event<Exchange>,
+        output: &mut Output,
+        peer: &mut Peer,
+        turn: &mut Turn,
+    ) -> Result<(), ConnectionError> {
         match event {
             Event::None => {}
-            Event::Request(arrival) => self.on_request(&arrival, output, peer, turn),
+            Event::Request(arrival) => self.on_request(&arrival, output, peer, turn)?,
             Event::Refused(arrival, status) => {
                 let request = turn.head.request();
                 let response = refuse(request.as_ref(), turn.site, status);
@@ -112,12 +118,19 @@ impl Http2 {
                 note_ended(exchange, CloseReason::ClientClosed, turn.recorder, turn.now.instant);
             }
         }
+        Ok(())
     }
 
     /// Answers a request whose head is in the lent one.
-    fn on_request(&mut self, arrival: &Arrival, output: &mut Output, peer: &mut Peer, turn: &mut Turn) {
+    fn on_request(
+        &mut self,
+        arrival: &Arrival,
+        output: &mut Output,
+        peer: &mut Peer,
+        turn: &mut Turn,
+    ) -> Result<(), ConnectionError> {
         let now = turn.now.instant;
-        let Some(request) = turn.head.request() else { return };
+        let Some(request) = turn.head.request() else { return Ok(()) };
         let client = peer.remote.client_of(&request, turn.gate.proxies);
         if !peer.remote.count_named_client(client, turn.gate.limits) {
             turn.recorder.count_refused(Refusal::PerClientLimit);
@@ -126,12 +139,13 @@ impl Http2 {
         if self.is_last {
             let response = refuse(Some(&request), turn.site, Status::ServiceUnavailable);
             let record = peer.record(turn.head, turn.gate, &response, now, turn.recorder);
-            return self.begin_response(arrival, response, record, output, turn);
+            self.begin_response(arrival, response, record, output, turn);
+            return Ok(());
         }
         // Whoever asks before it sends the content gets the answer at once.
         if !arrival.is_complete && !request.has(Name::Expect) {
             let head = Box::new(turn.head.clone());
-            return self.keep(arrival, Exchange::Reading { head, since: now }, output);
+            return self.keep(arrival, Exchange::Reading { head, since: now }, output, now);
         }
         let wait = |head: &Head, job: Option<Box<Job>>| {
             let job = job.map(Into::into);
@@ -140,23 +154,30 @@ impl Http2 {
         let waiting = match peer.answer(&request, turn.gate, turn.site, &turn.now, &Pending::default()) {
             Answer::Ready(response) if self.has_room_for(&response) => {
                 let record = peer.record(turn.head, turn.gate, &response, now, turn.recorder);
-                return self.begin_response(arrival, response, record, output, turn);
+                self.begin_response(arrival, response, record, output, turn);
+                return Ok(());
             }
             Answer::Wait(job) if self.has_room_beside(None) => wait(turn.head, Some(job)),
             Answer::Ready(_) | Answer::Wait(_) => wait(turn.head, None),
         };
         turn.jobs.extend(waiting.job.clone());
-        self.keep(arrival, Exchange::Waiting(Box::new(waiting)), output);
+        self.keep(arrival, Exchange::Waiting(Box::new(waiting)), output, now)
     }
 
     /// Keeps a request, unless there are too many already.
-    fn keep(&mut self, arrival: &Arrival, exchange: Exchange, output: &mut Output) {
+    fn keep(
+        &mut self,
+        arrival: &Arrival,
+        exchange: Exchange,
+        output: &mut Output,
+        now: Instant,
+    ) -> Result<(), ConnectionError> {
         let held: usize = self.session.streams.iter().map(|stream| stream.data.held()).sum();
         if held + exchange.held() > MAX_HELD_HEADS {
-            output.push_text(|out| self.session.reset(arrival.stream, ErrorCode::RefusedStream, out));
-            return;
+            return output.push_text(|out| self.session.refuse(arrival.stream, now, out));
         }
         self.session.keep(arrival, exchange);
+        Ok(())
     }
 
     /// Whether a response may be kept until it is sent, beside the others.

@@ -4,10 +4,11 @@ use std::io::Read;
 use std::time::Duration;
 
 use super::super::tests::{Driver, LARGE, seconds};
-use super::answering::MAX_PINNED_FILES;
+use super::answering::{MAX_HELD_HEADS, MAX_PINNED_FILES};
 use crate::http2::error::ErrorCode;
 use crate::http2::frame::{self, Frame, Kind, PREFACE};
 use crate::http2::hpack::Decoder;
+use crate::http2::session::MAX_RESETS;
 use crate::server::close_reason::CloseReason;
 use crate::sys::epoll::Interest;
 
@@ -58,7 +59,7 @@ impl Client {
         for (name, value) in fields {
             block.push(0);
             for text in [name, value] {
-                block.push(text.len() as u8);
+                push_length(text.len(), &mut block);
                 block.extend_from_slice(text.as_bytes());
             }
         }
@@ -116,6 +117,17 @@ impl Client {
             all.extend(seen);
         }
     }
+}
+
+/// The length of a string without Huffman (RFC 7541 sections 5.1 and 5.2).
+fn push_length(length: usize, block: &mut Vec<u8>) {
+    let Some(mut rest) = length.checked_sub(127) else { return block.push(length as u8) };
+    block.push(127);
+    while rest >= 128 {
+        block.push(rest as u8 | 128);
+        rest >>= 7;
+    }
+    block.push(rest as u8);
 }
 
 fn ok(stream: u32) -> Seen {
@@ -281,6 +293,23 @@ fn a_broken_protocol_is_told_and_ends_the_connection() {
     assert!(client.driver.is_ended());
     client.driver.wait(Duration::from_secs(60));
     assert!(matches!(client.driver.closed(), Some(CloseReason::Broken(_))));
+}
+
+#[test]
+fn few_heads_are_kept_and_who_goes_on_is_sent_away() {
+    let mut client = Client::new();
+    let path = format!("/{}", "x".repeat(10_000));
+    let kept = MAX_HELD_HEADS as u32 / 10_100;
+    for stream in (1..).step_by(2).take((kept + MAX_RESETS + 2) as usize) {
+        let request = client.request(stream, &path, false);
+        client.driver.send(request);
+    }
+    let seen = client.seen();
+    let refused =
+        |seen: &&Seen| matches!(seen, Seen::Reset(_, code) if *code == ErrorCode::RefusedStream as u32);
+    assert_eq!(seen.iter().filter(refused).count(), MAX_RESETS as usize);
+    assert!(matches!(seen[0], Seen::Reset(stream, _) if stream > 2 * kept));
+    assert!(matches!(seen.last(), Some(Seen::GoAway(_, code)) if *code == ErrorCode::EnhanceYourCalm as u32));
 }
 
 #[test]
