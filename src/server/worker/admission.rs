@@ -62,13 +62,6 @@ impl Worker {
         for _ in 0..most {
             match listener.accept() {
                 Ok((socket, address)) => {
-                    let transport = match &speech {
-                        Speech::Http | Speech::Redirects { .. } => Transport::plain(socket),
-                        Speech::Https(tls) => match tls.begin() {
-                            Ok(session) => Transport::tls(socket, session),
-                            Err(error) => return self.pause_accepting(&error),
-                        },
-                    };
                     let peer = address.map_or(Client::Unix, |address| Client::from(address.ip()));
                     let remote = Remote::new(peer, &self.setup.proxies, redirects_to);
                     let lacks_proxy_header = self.setup.proxies.need_header;
@@ -77,6 +70,13 @@ impl Worker {
                         self.counters().add_closed(CloseReason::NoProxyHeader);
                         continue;
                     }
+                    let transport = match &speech {
+                        Speech::Http | Speech::Redirects { .. } => Transport::plain(socket),
+                        Speech::Https(tls) => match tls.begin() {
+                            Ok(session) => Transport::tls(socket, session),
+                            Err(error) => return self.pause_accepting(&error),
+                        },
+                    };
                     self.admit(Incoming { transport, remote, lacks_proxy_header, sent: 0, asked: 0 });
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
