@@ -390,6 +390,7 @@ impl Connection {
             Event::End => return self.note_end(turn),
             // The session cannot go on; the client may still be sending, and is to hear why.
             Event::Broken(kind @ io::ErrorKind::InvalidData) => {
+                self.note_broken_http2(CloseReason::Broken(kind), turn);
                 return self.linger(CloseReason::Broken(kind), turn.now.instant);
             }
             Event::Broken(kind) => return self.abort(CloseReason::Broken(kind), turn),
