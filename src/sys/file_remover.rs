@@ -2,7 +2,7 @@
 //! them any more.
 
 use std::ffi::{CStr, CString};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
@@ -37,8 +37,10 @@ impl FileRemover {
             Ok(Doomed { path, metadata, open: None })
         };
         let mut files = paths.iter().map(doomed).collect::<io::Result<Vec<_>>>()?;
-        let server = second_process::start(name, move |server| remove_at_the_end(server, &mut files))?;
+        let mut server = second_process::start(name, move |server| remove_at_the_end(server, &mut files))?;
         server.set_read_timeout(Some(PATIENCE))?;
+        // From now on the files are open, and no other one gets their numbers.
+        server.read_exact(&mut [0])?;
         Ok(FileRemover(server))
     }
 }
@@ -57,6 +59,8 @@ fn remove_at_the_end(mut server: UnixStream, files: &mut [Doomed]) {
     for file in files.iter_mut() {
         file.open = open_to_identify(&file.path).ok();
     }
+    // It fails only where the server has ended.
+    let _ = server.write_all(&[0]);
     while server.read(&mut [0]).is_err_and(|error| error.kind() == io::ErrorKind::Interrupted) {}
     for file in files {
         if file.is_still_there() {
