@@ -148,6 +148,11 @@ impl<'a> Request<'a> {
     pub fn is_persistent(&self) -> bool {
         let mut keep = !self.version.is_1_0();
         for value in self.values(Name::Connection) {
+            // What nearly all of those say that have the field.
+            if field::is_same(value, b"keep-alive") {
+                keep = true;
+                continue;
+            }
             for option in field::members(value) {
                 if field::is_same(option, b"close") {
                     return false;

@@ -54,15 +54,15 @@ impl Candidates {
 impl Worker {
     /// Accepts connections that wait at a listener, `most` of them.
     pub(super) fn accept(&mut self, index: usize, most: usize) {
-        let Some(Entrance { listener, speech }) = self.setup.entrances.get(index).cloned() else { return };
-        let redirects_to = match speech {
-            Speech::Redirects { https_port } => Some(https_port),
-            Speech::Http | Speech::Https(_) => None,
-        };
         for _ in 0..most {
+            let Some(Entrance { listener, speech }) = self.setup.entrances.get(index) else { return };
             match listener.accept() {
                 Ok((socket, address)) => {
                     let peer = address.map_or(Client::Unix, |address| Client::from(address.ip()));
+                    let redirects_to = match speech {
+                        Speech::Redirects { https_port } => Some(*https_port),
+                        Speech::Http | Speech::Https(_) => None,
+                    };
                     let remote = Remote::new(peer, &self.setup.proxies, redirects_to);
                     let lacks_proxy_header = self.setup.proxies.need_header;
                     if lacks_proxy_header && !remote.is_trusted() {
@@ -70,7 +70,7 @@ impl Worker {
                         self.counters().add_closed(CloseReason::NoProxyHeader);
                         continue;
                     }
-                    let transport = match &speech {
+                    let transport = match speech {
                         Speech::Http | Speech::Redirects { .. } => Transport::plain(socket),
                         Speech::Https(tls) => match tls.begin() {
                             Ok(session) => Transport::tls(socket, session),
