@@ -20,6 +20,7 @@ ENV CFLAGS="-O2 -fno-asynchronous-unwind-tables -DHUF_FORCE_DECOMPRESS_X1=1 -DZS
 
 # The dependencies are built first, with an empty program in place of ours: this layer stays
 # cached until Cargo.toml or Cargo.lock change. (The benches are here because Cargo.toml names them.)
+COPY .cargo .cargo
 COPY Cargo.toml Cargo.lock ./
 RUN mkdir src benches \
  && printf '//! Empty.\nfn main() {}\n' | tee src/lib.rs src/main.rs benches/http.rs > benches/rules.rs \
