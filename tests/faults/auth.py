@@ -17,19 +17,21 @@ OTHER = "other:$apr1$salt$VEpBc9VHGUKwI9.yg13Iu0\n"
 GUESSERS = 40  # with an address each
 # A program of its own: a thread of this one would hold up the client that measures.
 GUESSES_OVER_AND_OVER = """
-import base64, itertools, socket, sys, threading, time
-def guess(number):
-    for guessed in itertools.count():
-        address = f"127.{1 + number}.{guessed // 200 % 200}.{1 + guessed % 200}"
+import base64, random, socket, struct, sys, threading, time
+def guess():
+    while True:
+        address = f"127.{random.randrange(1, 255)}.{random.randrange(256)}.{random.randrange(1, 255)}"
         with socket.create_connection(("127.0.0.1", int(sys.argv[1])), source_address=(address, 0)) as client:
-            pair = base64.b64encode(f"guest:{number} {guessed}".encode()).decode()
+            pair = base64.b64encode(f"guest:{random.random()}".encode()).decode()
+            # With the end of this program they leave with a reset, and their guesses with them.
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             client.sendall(f"GET / HTTP/1.1\\r\\nHost: a\\r\\nAuthorization: Basic {pair}\\r\\n\\r\\n".encode())
             status = client.recv(65536)[9:12].decode()
         sys.stdout.write(status + "\\n")
         sys.stdout.flush()
-        time.sleep(0.1)
+        time.sleep(0.3)
 for number in range(int(sys.argv[2])):
-    threading.Thread(target=guess, args=(number,), daemon=True).start()
+    threading.Thread(target=guess, daemon=True).start()
 threading.Event().wait()
 """
 
@@ -63,14 +65,14 @@ class Guessers:
 
 
 def p99(client, extra):
-    """Of 2,000 small requests, one after another, the time that 20 of them take at least."""
-    times = []
-    for _ in range(2000):
+    """Of small requests, one after another for a second, the time that a hundredth of them takes at least."""
+    times, end = [], time.monotonic() + 1
+    while time.monotonic() < end:
         began = time.perf_counter()
         client.ask(extra=extra)
         check(client.response().body == SMALL, "a wrong body")
         times.append(time.perf_counter() - began)
-    return sorted(times)[-20]
+    return sorted(times)[-len(times) // 100]
 
 
 @promise("LOGINS", "while passwords of bcrypt cost 12 are guessed from many addresses, the p99 of requests with a login "
@@ -78,18 +80,19 @@ def p99(client, extra):
 def others_do_not_wait():
     with Server(make_site(), "--auth", make_logins(GUEST), "-w", "1") as server, Client(server) as client:
         known = login("guest:secret")
-        without, beside, looked_at, end = [], [], 0, time.monotonic() + 60
+        without, beside, end = [], [], time.monotonic() + 45
         # What else the machine does adds to both: the best of several rounds is nearest to what is asked.
         while time.monotonic() < end:
             without.append(p99(client, known))
             with Guessers(server) as guessers:
                 beside.append(p99(client, known))
+                # They give way to requests, and are looked at all the same.
+                eventually("a hash is computed", lambda: "401" in guessers.statuses, within=20)
             check(set(guessers.statuses) <= {"401", "503"}, f"a guess got {set(guessers.statuses)}")
-            looked_at += guessers.statuses.count("401")
-            if len(beside) > 2 and looked_at > 10 and min(beside) < 2 * min(without):
+            if len(beside) > 2 and min(beside) < 2 * min(without):
                 return
         microseconds = [round(min(times) * 1e6) for times in (without, beside)]
-        check(False, f"p99 without guesses and beside {looked_at} of them: {microseconds} us")
+        check(False, f"p99 without guesses and beside them: {microseconds} us")
 
 
 @promise("LOGINS", "a guess costs no more than one of 32 places, and whoever finds none is told to come again")
