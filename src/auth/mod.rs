@@ -9,7 +9,7 @@
 //! | `sorted_map` | keeps the entries of all these tables |
 //! | `logins` | all of it together, for all workers |
 //!
-//! A hash takes long on purpose: it is computed by a [`Check`], which a thread runs. Nothing here reads a file.
+//! A hash takes long on purpose: it is computed by a `Check`, which a thread runs. Nothing here reads a file.
 
 mod apr1;
 mod bcrypt;

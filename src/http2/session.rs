@@ -264,7 +264,7 @@ pub(super) fn give_back(owed: &mut u32, length: usize, stream: u32, out: &mut Ve
     true
 }
 
-/// A request that has come: its head is in the lent [`Head`].
+/// A request that has come: its head is in the lent [`Head`](super::head::Head).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Arrival {
     /// The stream.
