@@ -270,7 +270,7 @@ impl Connection {
     }
 
     /// Streams of HTTP/2 that are not over.
-    pub(super) fn streams(&self) -> usize {
+    pub(super) fn streams(&self) -> u16 {
         match &self.state {
             State::Http2(http2) => http2.streams(),
             _ => 0,

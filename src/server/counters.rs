@@ -127,9 +127,9 @@ impl Counters {
     }
 
     /// Counts the streams of a connection, and no more those that it had before.
-    pub(super) fn move_streams(&self, before: usize, after: usize) {
+    pub(super) fn move_streams(&self, before: u16, after: u16) {
         if before != after {
-            self.streams.add((after as u64).wrapping_sub(before as u64));
+            self.streams.add(u64::from(after).wrapping_sub(before.into()));
         }
     }
 

@@ -29,7 +29,7 @@ use super::log_writer::LogWriter;
 use super::output::{Output, SENDING_TIME};
 use super::record::Recorder;
 use super::remote::Place;
-use super::timers::Timers;
+use super::timers::{Tick, Timers};
 use super::tls::Tls;
 use super::transport::RECEIVED;
 use super::workers::{Finished, Incoming, Peer, Workers};
@@ -118,11 +118,14 @@ struct Slot {
     /// The interest that epoll has; `None` while it does not know the connection.
     watched: Option<Interest>,
     /// When the timers will look at it.
-    look: Option<Instant>,
+    look: Option<Tick>,
     /// The state in which it is counted, and the streams that are.
     counted: Option<Activity>,
-    streams: usize,
+    streams: u16,
 }
+
+/// The bytes of an idle connection, apart from the kernel's.
+const _: () = assert!(size_of::<Slot>() <= 96);
 
 impl Slot {
     fn new(connection: Connection) -> Slot {
@@ -462,7 +465,7 @@ impl Worker {
             slot.watched = Some(interest);
         }
         if let Some(next_look) = slot.connection.next_look(&self.setup.timeouts)
-            && slot.look.is_none_or(|look| next_look < look)
+            && slot.look.is_none_or(|look| self.timers.is_after(look, next_look))
         {
             slot.look = Some(self.timers.add(token as u32, next_look));
         }
@@ -501,7 +504,7 @@ impl Worker {
             let token = token as usize;
             let Some(slot) = self.slots.get_mut(token) else { continue };
             // A hint of an earlier connection with the same token comes before the look that is due.
-            if slot.look.is_none_or(|look| look > self.now.instant) {
+            if !slot.look.is_some_and(|look| self.timers.is_due(look)) {
                 continue;
             }
             slot.look = None;

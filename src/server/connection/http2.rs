@@ -146,9 +146,9 @@ impl Http2 {
         }
     }
 
-    /// Streams that are not over.
-    pub(super) fn streams(&self) -> usize {
-        self.session.streams.count()
+    /// Streams that are not over: a hundred or so at most.
+    pub(super) fn streams(&self) -> u16 {
+        u16::try_from(self.session.streams.count()).unwrap_or(u16::MAX)
     }
 
     /// What epoll is to wait for. No more is read from a client that does not take the answers to what was read.
