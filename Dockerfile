@@ -23,7 +23,9 @@ ENV CFLAGS="-O2 -fno-asynchronous-unwind-tables -DHUF_FORCE_DECOMPRESS_X1=1 -DZS
 COPY .cargo .cargo
 COPY Cargo.toml Cargo.lock ./
 RUN mkdir src benches \
- && printf '//! Empty.\nfn main() {}\n' | tee src/lib.rs src/main.rs benches/http.rs > benches/rules.rs \
+ && for file in src/lib src/main $(sed -n '/^\[\[bench\]\]$/{n;s/^name = "\(.*\)"$/benches\/\1/p}' Cargo.toml); do \
+        printf '//! Empty.\nfn main() {}\n' > "$file.rs"; \
+    done \
  && cargo build --release --locked --target "$(rustc -vV | sed -n 's/^host: //p')"
 
 # Now our own code. Cargo goes by modification times, and a checkout may be older than the
