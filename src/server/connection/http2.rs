@@ -4,7 +4,7 @@
 //! | --- | --- | --- |
 //! | `Reading` | the rest of the request | the stall timeout, from its start; then it is answered |
 //! | `Waiting` | a job, or other responses | for a job the stall timeout, from its start; then 503 |
-//! | `Sending` | its turn, a job, or the client's window | while the window is empty: the stall timeout and the minimum rate |
+//! | `Sending` | its turn, a job, or the client's window | for a job the stall timeout, from its start; while the window is empty the stall timeout and the minimum rate |
 //!
 //! The connection as a whole has the idle timeout while there is no stream, the head timeout while a frame or a field
 //! block is not complete, and the stall timeout and the minimum rate while the client takes nothing of what is sent. A
@@ -66,8 +66,7 @@ struct Sending {
     content: Content,
     record: Option<Record>,
     /// The job that it waits for, and since when.
-    job: Option<Arc<Job>>,
-    job_since: Option<Instant>,
+    job: Option<(Arc<Job>, Instant)>,
     window_wait: WindowWait,
 }
 
@@ -116,7 +115,7 @@ impl Exchange {
             Exchange::Reading { since, .. } => Some(*since + timeouts.stall),
             Exchange::Waiting(waiting) => waiting.job.as_ref().map(|_| waiting.since + timeouts.stall),
             Exchange::Sending(sending) => {
-                let disk = sending.job_since.map(|since| since + timeouts.stall);
+                let disk = sending.job.as_ref().map(|(_, since)| *since + timeouts.stall);
                 disk.or_else(|| sending.window_wait.deadline(timeouts, sending.content.position()))
             }
         }
@@ -183,20 +182,17 @@ impl Http2 {
 
     /// Notes that a job is done; the streams that wait for it go on in the same turn.
     pub(super) fn note_outcome(&mut self, job: &Weak<Job>, outcome: Outcome, now: Instant) {
-        let is_it = |other: &Option<Arc<Job>>| {
-            other.as_ref().is_some_and(|other| std::ptr::eq(Arc::as_ptr(other), job.as_ptr()))
-        };
+        let is_it = |other: &Arc<Job>| std::ptr::eq(Arc::as_ptr(other), job.as_ptr());
         for stream in self.session.streams.iter_mut() {
             match &mut stream.data {
-                Exchange::Waiting(waiting) if is_it(&waiting.job) => {
+                Exchange::Waiting(waiting) if waiting.job.as_ref().is_some_and(is_it) => {
                     if let Some(job) = waiting.job.take() {
                         waiting.pending.add(job, outcome);
                     }
                     return;
                 }
-                Exchange::Sending(sending) if is_it(&sending.job) => {
+                Exchange::Sending(sending) if sending.job.as_ref().is_some_and(|(job, _)| is_it(job)) => {
                     sending.job = None;
-                    sending.job_since = None;
                     sending.content.note_fetched(now);
                     return stream.set_ready(true);
                 }

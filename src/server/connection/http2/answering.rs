@@ -354,7 +354,7 @@ pub(super) fn note_ended(exchange: Exchange, reason: CloseReason, recorder: &mut
 impl Exchange {
     fn sending(content: Content, record: Option<Record>) -> Exchange {
         let window_wait = WindowWait::default();
-        Exchange::Sending(Box::new(Sending { content, record, job: None, job_since: None, window_wait }))
+        Exchange::Sending(Box::new(Sending { content, record, job: None, window_wait }))
     }
 
     /// Bytes of the request that are kept.

@@ -1,6 +1,7 @@
 //! The way out: frames of all streams in one output, sent as the socket takes them.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::answering::note_ended;
@@ -127,9 +128,9 @@ impl Http2 {
         let Some(stream) = self.session.streams.get(id) else { return };
         stream.set_ready(false);
         if let Exchange::Sending(sending) = &mut stream.data {
-            sending.job = Some(job.into());
-            sending.job_since = Some(turn.now.instant);
-            turn.jobs.extend(sending.job.clone());
+            let job: Arc<Job> = job.into();
+            turn.jobs.push(Arc::clone(&job));
+            sending.job = Some((job, turn.now.instant));
         }
     }
 
