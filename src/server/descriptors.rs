@@ -10,6 +10,8 @@ pub(super) struct Descriptors {
     pub all: u64,
     /// A quarter: files that are kept open.
     pub files: usize,
+    /// A sixteenth: contents in memory that are sent as files.
+    pub memory_files: usize,
     /// Half, unless the operator says otherwise: connections. The rest is for files that are being sent and not
     /// kept any more, and for the server itself.
     connections: usize,
@@ -25,13 +27,16 @@ impl Descriptors {
     pub(super) fn share_out() -> Descriptors {
         let limit = raise_descriptor_limit();
         let all = usize::try_from(limit).unwrap_or(usize::MAX);
-        let files = all / 4;
+        let (files, memory_files) = (all / 4, all / 16);
         let connections = (all / 2).max(1);
         Descriptors {
             all: limit,
             files,
+            memory_files,
             connections,
-            most_connections: (all - files).saturating_sub(Descriptors::RESERVE).max(connections),
+            most_connections: (all - files - memory_files)
+                .saturating_sub(Descriptors::RESERVE)
+                .max(connections),
         }
     }
 

@@ -50,6 +50,7 @@ use crate::config::{self, Config, Files};
 use crate::http::media_type::Types;
 use crate::site::CacheShare;
 use crate::site::forms;
+use crate::site::in_memory::MemoryFiles;
 use crate::site::resolve::Root;
 use crate::site::rules::SharedRules;
 use crate::site::shared::Shared;
@@ -155,8 +156,9 @@ fn serve(config: &Config, inherited: Vec<Listener>, log: &Log) -> Result<(), Err
     warn_of_served_logins(config.access.auth.as_deref(), &root);
     let rules = read_rules(&config.files, &root)?;
     let forms = forms::share_of(cache_bytes(&config.files));
-    let shared = Shared::new(read_types(&config.files)?, rules, forms);
     let descriptors = Descriptors::share_out();
+    let memory_files = MemoryFiles::new(descriptors.memory_files);
+    let shared = Shared::new(read_types(&config.files)?, rules, forms, memory_files);
     let blocking = Blocking::new();
     let signals = Signals::new().context(|| "cannot wait for signals".into())?;
     let process = Process::open();

@@ -1,7 +1,7 @@
 //! Text and content that are promised to a client and not yet sent, in their order.
 //!
 //! Text and small contents are copied together, so that many pipelined responses leave in one call. Larger contents in
-//! memory are sent from their place, and files by `sendfile`.
+//! memory are sent from their place, still larger ones and files by `sendfile`.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use super::record::Record;
 use super::transport::{MAX_SLICES, Transport};
+use crate::site::in_memory::{InMemory, SHORT};
 use crate::site::pending::Job;
 use crate::site::representation::{Content, Representation};
 use crate::site::residency::OpenFile;
@@ -228,14 +229,23 @@ impl Output {
                             result => result,
                         }
                     }
-                    Content::Memory(_) if range.end - range.start > BATCH as u64 => {
-                        let left = left(self.sent, Instant::now(), MEMORY_BUDGET);
-                        if left == 0 {
-                            return Ok(Sent::Part);
+                    Content::Memory(bytes) => {
+                        let length = range.end - range.start;
+                        let file = file_of(bytes, range, transport);
+                        let (chunk, budget) = match file {
+                            Some(_) => (FILE_CHUNK, TURN_BUDGET),
+                            None => (MEMORY_CHUNK, MEMORY_BUDGET),
+                        };
+                        let limit = match length <= BATCH as u64 {
+                            true => BATCH as u64,
+                            false => left(self.sent, Instant::now(), budget).min(chunk),
+                        };
+                        match file {
+                            _ if limit == 0 => return Ok(Sent::Part),
+                            Some(file) => transport.send_file(file, range.start, length.min(limit) as usize),
+                            None => self.send_memory(transport, ends, limit),
                         }
-                        self.send_memory(transport, ends, left.min(MEMORY_CHUNK))
                     }
-                    Content::Memory(_) => self.send_memory(transport, ends, BATCH as u64),
                 },
                 Piece::Text(_) => self.send_memory(transport, ends, BATCH as u64),
             };
@@ -283,12 +293,12 @@ impl Output {
             let bytes = match piece {
                 Piece::Text(end) => &self.text[std::mem::replace(&mut position, *end)..*end],
                 Piece::Content(representation, range) => match representation.content() {
-                    Content::Memory(bytes) => {
+                    Content::Memory(bytes) if file_of(bytes, range, transport).is_none() => {
                         let end = range.end.min(range.start + limit);
                         is_cut = end < range.end;
                         &bytes[range.start as usize..end as usize]
                     }
-                    Content::File(_) => break,
+                    _ => break,
                 },
             };
             slices[count] = IoSlice::new(bytes);
@@ -344,6 +354,11 @@ impl Output {
     }
 }
 
+/// The file that a range of bytes in memory is sent from, if that spares a copy that costs more.
+fn file_of<'a>(bytes: &'a InMemory, range: &Range<u64>, transport: &Transport) -> Option<&'a File> {
+    bytes.file().filter(|_| range.end - range.start > SHORT as u64 && !transport.is_tls())
+}
+
 /// The range that the disk is asked for when another one is to be sent: the beginning of it, or the whole file when
 /// that is not more.
 pub(super) fn to_fetch(open: &OpenFile, range: &Range<u64>) -> Range<u64> {
@@ -354,7 +369,48 @@ pub(super) fn to_fetch(open: &OpenFile, range: &Range<u64>) -> Range<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::site::in_memory::MemoryFiles;
     use crate::sys::socket::Socket;
+    use std::io::Read;
+
+    #[test]
+    fn contents_are_sent_in_their_order_copied_or_from_a_file_in_memory() {
+        let files = MemoryFiles::new(1);
+        let (first, second) = (vec![b'1'; 50_000], vec![b'2'; 50_000]);
+        let contents = [&first, &second].map(|bytes| files.keep(bytes.clone()));
+        assert_eq!(contents.each_ref().map(|bytes| bytes.file().is_some()), [true, false]);
+        let [with_file, without] =
+            contents.map(|bytes| Rc::new(Representation::new(&[], &[], "text/html", Content::Memory(bytes))));
+        let mut output = Output::default();
+        let mut expected = Vec::new();
+        for (representation, bytes, range) in [
+            (&with_file, &first, 0..50_000),
+            (&without, &second, 0..50_000),
+            (&with_file, &first, 10..20_000),
+            (&with_file, &first, 10..6_000),
+            (&without, &second, 49_990..50_000),
+            (&with_file, &first, 20_000..50_000),
+        ] {
+            output.push_text(|text| text.extend_from_slice(b"head"));
+            output.push_content(Rc::clone(representation), range.clone());
+            expected.extend_from_slice(b"head");
+            expected.extend_from_slice(&bytes[range.start as usize..range.end as usize]);
+        }
+        let (socket, mut client) = Socket::pair().unwrap();
+        client.set_nonblocking(true).unwrap();
+        let mut transport = Transport::plain(socket);
+        let (mut received, mut part) = (Vec::new(), [0; 10_000]);
+        loop {
+            let sent = output.send(&mut transport, false, Instant::now() + SENDING_TIME).unwrap();
+            while let Ok(count) = client.read(&mut part) {
+                received.extend_from_slice(&part[..count]);
+            }
+            if sent == Sent::All {
+                break;
+            }
+        }
+        assert!(received == expected, "{} of {} bytes", received.len(), expected.len());
+    }
 
     #[test]
     fn a_long_content_in_memory_leaves_time_for_others() {

@@ -109,7 +109,6 @@ mod tests {
     use crate::rules::headers::Headers;
     use crate::site::representation::{Content, Representation};
     use std::rc::Rc;
-    use std::sync::Arc;
 
     const REPEATED: [(&str, &[u8]); 3] =
         [("ETag", b"\"1\""), ("Cache-Control", b"no-cache"), ("Vary", b"Accept-Encoding")];
@@ -121,7 +120,7 @@ mod tests {
 
     fn representation() -> Rc<Representation> {
         let fields: [(&str, &[u8]); 1] = [("Accept-Ranges", b"bytes")];
-        let content = Content::Memory(Arc::from(*b"12345"));
+        let content = Content::Memory(b"12345".to_vec().into());
         Rc::new(Representation::new(&REPEATED, &fields, "text/plain", content))
     }
 
@@ -171,7 +170,7 @@ mod tests {
     fn a_coding_is_said_once() {
         let coded: [(&str, &[u8]); 1] = [("Content-Encoding", b"gzip")];
         for path in ["a", "a.br"] {
-            let content = Content::Memory(Arc::from(*b"12345"));
+            let content = Content::Memory(b"12345".to_vec().into());
             let representation = Representation::new(&REPEATED, &coded, "text/plain", content);
             let changes =
                 Headers::parse(b"/*\nContent-Encoding: br", Reading::Netlify).0.changes(path.as_bytes());

@@ -11,6 +11,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use super::forms::{Claim, Forms, Original};
+use super::in_memory::InMemory;
 use super::pending::{Job, Pending};
 use super::representation::{Content, Variant};
 use crate::codec::{self, Effort};
@@ -79,7 +80,7 @@ impl Compressible {
             }
             (None, Some(claim)) if !pending.has_compressed(&self.original, coding) => {
                 let source = match file.representation.content() {
-                    Content::Memory(bytes) => Source::Memory(Arc::clone(bytes)),
+                    Content::Memory(bytes) => Source::Memory(bytes.clone()),
                     Content::File(open) => Source::File(Arc::clone(open.file())),
                 };
                 let (original, forms) = (self.original, Arc::clone(&self.forms));
@@ -119,7 +120,7 @@ pub(crate) struct Compression {
 }
 
 enum Source {
-    Memory(Arc<[u8]>),
+    Memory(InMemory),
     File(Arc<File>),
 }
 

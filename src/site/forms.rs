@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::clock_cache::ClockCache;
 use super::entity_tag::{self, Digest};
+use super::in_memory::{InMemory, MemoryFiles};
 use crate::http::encoding::Coding;
 use crate::sys::file::Metadata;
 
@@ -26,7 +27,7 @@ pub(crate) fn share_of(cache_bytes: usize) -> usize {
 /// A coded form: its bytes, and their digest.
 #[derive(Clone, Debug)]
 pub(super) struct Form {
-    pub(super) body: Arc<[u8]>,
+    pub(super) body: InMemory,
     pub(super) digest: Digest,
 }
 
@@ -67,20 +68,22 @@ pub(super) struct Forms {
     /// `None` where a form is not worth it.
     made: Mutex<ClockCache<Option<Form>>>,
     capacity: usize,
+    memory_files: MemoryFiles,
     claimed: Mutex<HashSet<Vec<u8>>>,
 }
 
 impl Default for Forms {
     /// No room.
     fn default() -> Forms {
-        Forms::new(0)
+        Forms::new(0, MemoryFiles::default())
     }
 }
 
 impl Forms {
     /// No forms yet, and room for so many bytes.
-    pub(super) fn new(capacity: usize) -> Forms {
-        Forms { made: Mutex::new(ClockCache::new(capacity)), capacity, claimed: Mutex::default() }
+    pub(super) fn new(capacity: usize, memory_files: MemoryFiles) -> Forms {
+        let made = Mutex::new(ClockCache::new(capacity));
+        Forms { made, capacity, memory_files, claimed: Mutex::default() }
     }
 
     /// Whether none can be kept: making one would then be work for a single request.
@@ -96,7 +99,10 @@ impl Forms {
     /// Keeps a form, or that it is not worth it. One that is larger than all the room is not worth it either.
     pub(super) fn keep(&self, original: &Original, coding: Coding, bytes: Option<Vec<u8>>) {
         let form = bytes.filter(|bytes| bytes.len() + OVERHEAD <= self.capacity);
-        let form = form.map(|bytes| Form { digest: entity_tag::digest_of_bytes(&bytes), body: bytes.into() });
+        let form = form.map(|bytes| Form {
+            digest: entity_tag::digest_of_bytes(&bytes),
+            body: self.memory_files.keep(bytes),
+        });
         let weight = OVERHEAD + form.as_ref().map_or(0, |form| form.body.len());
         lock(&self.made).insert(&original.key(coding), form, weight);
     }
@@ -136,7 +142,7 @@ mod tests {
 
     #[test]
     fn a_form_is_of_one_file_with_these_bytes_and_of_one_coding() {
-        let forms = Forms::new(10_000);
+        let forms = Forms::new(10_000, MemoryFiles::default());
         forms.keep(&original(1, 7), Coding::Gzip, Some(b"coded".to_vec()));
         forms.keep(&original(2, 8), Coding::Gzip, None);
         for (of, coding, expected) in [
@@ -155,7 +161,7 @@ mod tests {
 
     #[test]
     fn forms_stay_within_their_room() {
-        let forms = Forms::new(10_000);
+        let forms = Forms::new(10_000, MemoryFiles::default());
         let kept = |number| forms.find(&original(number, 7), Coding::Gzip);
         for number in 0..100 {
             forms.keep(&original(number, 7), Coding::Gzip, Some(vec![0; 1000]));
@@ -172,7 +178,7 @@ mod tests {
 
     #[test]
     fn one_at_a_time_makes_a_form() {
-        let forms = Arc::new(Forms::new(10_000));
+        let forms = Arc::new(Forms::new(10_000, MemoryFiles::default()));
         let first = forms.claim(&original(1, 7), Coding::Gzip);
         assert!(first.is_some());
         assert!(forms.claim(&original(1, 7), Coding::Gzip).is_none());

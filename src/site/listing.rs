@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::entity_tag::{self, Digest};
 use super::error_page;
 use super::folder::{self, Withheld};
+use super::in_memory::InMemory;
 use super::load::Stop;
 use super::pending::{Job, Pending};
 use super::representation::{Content, Representation};
@@ -45,7 +46,7 @@ pub(crate) struct List {
 /// A listing, and the digest that it had before it was coded.
 #[derive(Clone, Debug)]
 pub(crate) struct Listed {
-    body: Arc<[u8]>,
+    body: InMemory,
     coding: Coding,
     digest: Digest,
 }

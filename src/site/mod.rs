@@ -17,6 +17,7 @@ pub(crate) mod forms;
 mod found;
 mod freshness;
 mod https;
+pub(crate) mod in_memory;
 mod listing;
 mod load;
 mod missing_page;
@@ -122,7 +123,8 @@ impl Site {
     /// The site beneath `root`, of which this worker may keep its `share`.
     pub(crate) fn new(root: Root, files: &Files, share: CacheShare, shared: Arc<Shared>) -> Site {
         let allow = [("Allow", request::ALLOWED.as_bytes())];
-        let options = Representation::new(&allow, &[], media_type::UNKNOWN, Content::Memory(Arc::new([])));
+        let options =
+            Representation::new(&allow, &[], media_type::UNKNOWN, Content::Memory(Vec::new().into()));
         Site {
             lister: Lister::new(root.clone(), files, Arc::clone(&shared)),
             missing_pages: MissingPages::new(root.clone()),

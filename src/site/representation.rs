@@ -8,6 +8,7 @@ use xxhash_rust::xxh3::xxh3_128_with_seed;
 use super::compress::Compressible;
 use super::entity_tag;
 use super::forms::Form;
+use super::in_memory::InMemory;
 use super::now::Now;
 use super::residency::OpenFile;
 use crate::http::encoding::Coding;
@@ -17,8 +18,8 @@ use crate::http::validators::{EntityTag, Validators};
 /// Content, which a response carries whole or in part.
 #[derive(Debug)]
 pub(crate) enum Content {
-    /// All of it, shared by all workers.
-    Memory(Arc<[u8]>),
+    /// All of it.
+    Memory(InMemory),
     /// An open file.
     File(OpenFile),
 }
@@ -35,7 +36,7 @@ impl Content {
     /// The same content for another representation.
     pub(super) fn share(&self) -> Content {
         match self {
-            Content::Memory(bytes) => Content::Memory(Arc::clone(bytes)),
+            Content::Memory(bytes) => Content::Memory(bytes.clone()),
             Content::File(open) => Content::File(OpenFile::new(Arc::clone(open.file()), open.length())),
         }
     }

@@ -51,7 +51,7 @@ impl Response {
     #[cfg(test)]
     pub(crate) fn with_coding(coding: &str) -> Response {
         let metadata = [("Content-Encoding", coding.as_bytes())];
-        let content = Content::Memory(std::sync::Arc::new([]));
+        let content = Content::Memory(Vec::new().into());
         Response::whole(Status::Ok, Rc::new(Representation::new(&[], &metadata, "text/plain", content)))
     }
 

@@ -5,11 +5,12 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::clock_cache::ClockCache;
 use super::entity_tag::Digest;
 use super::forms::Forms;
+use super::in_memory::{InMemory, MemoryFiles, WeakInMemory};
 use super::one_state::InOneState;
 use super::rules::SharedRules;
 use super::sidecar::Verdicts;
@@ -28,6 +29,7 @@ pub(crate) struct Shared {
     /// The media types.
     pub(super) types: Types,
     bodies: Mutex<Bodies>,
+    memory_files: MemoryFiles,
     /// The digests of large files.
     pub(super) digests: OfFiles<Digest>,
     /// The characters of large texts.
@@ -73,15 +75,20 @@ impl<T: Copy> OfFiles<T> {
 /// The bodies that workers have in memory, by digest and length.
 #[derive(Default)]
 struct Bodies {
-    by_digest: HashMap<(Digest, usize), Weak<[u8]>>,
+    by_digest: HashMap<(Digest, usize), WeakInMemory>,
     clearing: usize,
 }
 
 impl Shared {
     /// Media types and rules, room for so many bytes of coded forms, and nothing of files yet.
-    pub(crate) fn new(types: Types, rules: Option<SharedRules>, forms: usize) -> Shared {
-        let (rules, forms) = (rules.map(Arc::new), Arc::new(Forms::new(forms)));
-        Shared { types, rules, forms, ..Shared::default() }
+    pub(crate) fn new(
+        types: Types,
+        rules: Option<SharedRules>,
+        forms: usize,
+        memory_files: MemoryFiles,
+    ) -> Shared {
+        let (rules, forms) = (rules.map(Arc::new), Arc::new(Forms::new(forms, memory_files.clone())));
+        Shared { types, rules, forms, memory_files, ..Shared::default() }
     }
 
     /// The rules, unless they are off.
@@ -90,9 +97,9 @@ impl Shared {
     }
 
     /// The body with these bytes, of which this is the digest: another worker's, if one has it.
-    pub(super) fn body(&self, bytes: Vec<u8>, digest: Digest) -> Arc<[u8]> {
+    pub(super) fn body(&self, bytes: Vec<u8>, digest: Digest) -> InMemory {
         let key = (digest, bytes.len());
-        let known = lock(&self.bodies).by_digest.get(&key).and_then(Weak::upgrade);
+        let known = lock(&self.bodies).by_digest.get(&key).and_then(WeakInMemory::upgrade);
         // Compared as well: the digest is fast, and one who wants two bodies of one digest can make them. Nobody waits
         // for it, nor for the copy: a body may be long.
         if let Some(body) = known
@@ -100,11 +107,11 @@ impl Shared {
         {
             return body;
         }
-        let body: Arc<[u8]> = bytes.into();
+        let body = self.memory_files.keep(bytes);
         let mut bodies = lock(&self.bodies);
-        bodies.by_digest.insert(key, Arc::downgrade(&body));
+        bodies.by_digest.insert(key, body.downgrade());
         if bodies.by_digest.len() > bodies.clearing.max(FIRST_CLEARING) {
-            bodies.by_digest.retain(|_, body| body.strong_count() > 0);
+            bodies.by_digest.retain(|_, body| body.upgrade().is_some());
             bodies.clearing = bodies.by_digest.len() * 2;
         }
         body
@@ -133,14 +140,14 @@ mod tests {
         let shared = Shared::default();
         let body = |text: &str| shared.body(text.into(), digest_of_bytes(text.as_bytes()));
         let (first, second, other) = (body("a"), body("a"), body("b"));
-        assert!(Arc::ptr_eq(&first, &second) && !Arc::ptr_eq(&first, &other));
+        assert!(first.as_ptr() == second.as_ptr() && first.as_ptr() != other.as_ptr());
         drop((first, second));
         for number in 0..1000 {
             body(&number.to_string());
         }
         let bodies = lock(&shared.bodies);
         assert!(bodies.by_digest.len() <= 2 * FIRST_CLEARING, "{} are remembered", bodies.by_digest.len());
-        assert_eq!(bodies.by_digest.values().filter(|body| body.strong_count() > 0).count(), 1);
+        assert_eq!(bodies.by_digest.values().filter(|body| body.upgrade().is_some()).count(), 1);
     }
 
     #[test]

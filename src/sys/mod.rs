@@ -16,6 +16,7 @@ pub(crate) mod file_opener;
 pub(crate) mod file_remover;
 pub(crate) mod interfaces;
 pub(crate) mod listener;
+pub(crate) mod memory_file;
 pub(crate) mod open;
 pub(crate) mod page_cache;
 pub(crate) mod priority;

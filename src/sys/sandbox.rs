@@ -69,6 +69,8 @@ const FREELY: &[libc::c_long] = &[
     libc::SYS_openat, libc::SYS_openat2, libc::SYS_readlinkat, libc::SYS_fstat, libc::SYS_newfstatat,
     libc::SYS_statx, libc::SYS_getdents64, libc::SYS_read, libc::SYS_pread64, libc::SYS_preadv2, libc::SYS_readahead,
     super::page_cache::CACHESTAT,
+    // Contents in memory that are sent as files.
+    libc::SYS_memfd_create,
     // The log: a write, and another file from the process that opens it.
     libc::SYS_write, libc::SYS_recvmsg,
     // Memory and threads, for the standard library.
@@ -109,6 +111,8 @@ fn allowed() -> Result<Rules, BackendError> {
         (libc::SYS_setpriority, vec![equals(0, PRIO_PROCESS), equals(1, 0)]),
         // A second descriptor for standard error, to say why the server ends.
         (libc::SYS_fcntl, vec![equals(1, libc::F_DUPFD_CLOEXEC as u64)]),
+        // A file in memory that nobody changes.
+        (libc::SYS_fcntl, vec![equals(1, libc::F_ADD_SEALS as u64)]),
         // A check of the standard library's in debug builds.
         (libc::SYS_fcntl, vec![equals(1, libc::F_GETFD as u64)]),
     ] {

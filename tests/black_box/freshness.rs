@@ -316,6 +316,33 @@ fn an_original_that_changes_leaves_its_neighbour_behind() {
 }
 
 #[test]
+fn rewritten_in_place_while_responses_are_under_way() {
+    // Most of them are in the kernel by then. Each has the bytes of its tag.
+    with_every_server(|site, client| {
+        for length in [10_000, 30_000, 65_536] {
+            let versions = [b'a', b'b'].map(|letter| vec![letter; length]);
+            site.write("file.bin", &versions[1]);
+            let file = File::options().write(true).open(site.path("file.bin")).expect("open");
+            for round in 0..ROUNDS / 10 {
+                let (old, new) = (&versions[(round + 1) % 2], &versions[round % 2]);
+                let tag = client.get("/file.bin").must("ETag").to_owned();
+                client.send("GET /file.bin HTTP/1.1\r\nHost: a\r\n\r\n".repeat(6));
+                let mut reply = client.response_head();
+                file.write_all_at(new, 0).expect("write");
+                for number in 0..6 {
+                    let body = client.read(length);
+                    let expected = if reply.must("ETag") == tag { old } else { new };
+                    assert!(body == *expected, "{length} bytes, round {round}, response {number}");
+                    if number < 5 {
+                        reply = client.response_head();
+                    }
+                }
+            }
+        }
+    });
+}
+
+#[test]
 fn a_file_that_is_compressed_by_the_server() {
     // Large enough for that, in memory and beyond; each version is asked for with and without a coding.
     with_every_server(|site, client| {

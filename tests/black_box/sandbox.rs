@@ -4,7 +4,7 @@
 use std::fs;
 
 use crate::server::Server;
-use crate::site::{Site, WELCOME};
+use crate::site::{Site, WELCOME, pattern};
 use crate::system;
 
 #[test]
@@ -28,6 +28,29 @@ fn every_thread_is_locked_in() {
                 (privileges.into(), filter.into()),
                 "{flags:?}"
             );
+        }
+    }
+}
+
+#[test]
+fn contents_that_are_long_to_copy_have_files_in_memory() {
+    let site = Site::new();
+    let lengths = [10_000, 20_000, 65_536, 65_537];
+    lengths.iter().for_each(|&length| site.write(format!("{length}"), pattern(length)));
+    for (flags, is_alone) in [(&["-w", "3"][..], false), (&["-w", "1"], true), (&["--no-sandbox"], true)] {
+        let server = site.serve_with(flags);
+        for _ in 0..6 {
+            for length in lengths {
+                assert!(server.get(&format!("/{length}")).body == pattern(length), "{length} bytes");
+            }
+        }
+        let files = || server.process.open_descriptors("/memfd:");
+        assert_eq!(files(), 2, "for all workers, {flags:?}");
+        if is_alone {
+            site.write("20000", "short");
+            assert_eq!(server.get("/20000").text(), "short");
+            assert_eq!(files(), 1, "the old content is forgotten, {flags:?}");
+            site.write("20000", pattern(20_000));
         }
     }
 }
