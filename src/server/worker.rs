@@ -8,16 +8,20 @@
 
 mod admission;
 mod proxied;
+mod reading;
+mod stopping;
 
 use std::io;
 use std::num::NonZeroU16;
 use std::os::fd::AsFd;
 use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use slab::Slab;
 
-use self::admission::{ACCEPTED, Candidates};
+use self::admission::Candidates;
+use self::stopping::Phase;
+
 use super::access_log::AccessLog;
 use super::before_site::Health;
 use super::blocking::Blocking;
@@ -31,7 +35,6 @@ use super::record::Recorder;
 use super::remote::Place;
 use super::timers::{Tick, Timers};
 use super::tls::Tls;
-use super::transport::RECEIVED;
 use super::workers::{Finished, Incoming, Peer, Workers};
 use crate::auth::Logins;
 use crate::config::{Files, LogFormat, Networks, Proxies, Timeouts};
@@ -48,12 +51,6 @@ use crate::sys::listener::Listener;
 
 /// Events that one wait returns at most.
 const EVENTS: usize = 512;
-/// The time for which idle connections stay open after a stop signal. A request may already be on its way; closing at
-/// once would lose it, and the client could not tell.
-pub(super) const DRAIN_TIME: Duration = Duration::from_millis(250);
-/// The time after which a turn begins no further step of a handshake. One signature takes milliseconds with a long RSA
-/// key, and clients whose handshake is done would have to wait for all of them.
-const HANDSHAKE_TIME: Duration = Duration::from_millis(2);
 /// Bytes that are read in a turn from all connections together; what is left waits for the next turn.
 const ARENA: usize = 512 * 1024;
 
@@ -108,7 +105,7 @@ pub(super) struct Setup {
     pub(super) proxies: Proxies,
     /// The networks whose clients are served, unless all are.
     pub(super) allowed: Option<Networks>,
-    /// Whether connections are still accepted for [`DRAIN_TIME`] after a stop signal: another server shares the port.
+    /// Whether connections are still accepted for [`stopping::DRAIN_TIME`] after a stop signal: another server shares the port.
     pub(super) keeps_listening: bool,
 }
 
@@ -131,17 +128,6 @@ impl Slot {
     fn new(connection: Connection) -> Slot {
         Slot { connection, watched: None, look: None, counted: None, streams: 0 }
     }
-}
-
-/// Whether the server is to stop.
-#[derive(Clone, Copy)]
-enum Phase {
-    Serving,
-    /// It stops: when idle connections are no longer waited for, and when the grace of the others ends.
-    Stopping {
-        drain_until: Instant,
-        ends: Instant,
-    },
 }
 
 /// A worker and all that it owns.
@@ -255,15 +241,6 @@ impl Worker {
         timeout.map_or(-1, |timeout| i32::try_from(timeout.as_millis() + 1).unwrap_or(i32::MAX))
     }
 
-    fn is_stopping(&self) -> bool {
-        matches!(self.phase, Phase::Stopping { .. })
-    }
-
-    /// Whether the server stops and nothing more is waited for on connections that are idle.
-    fn has_drained(&self) -> bool {
-        matches!(self.phase, Phase::Stopping { drain_until, .. } if drain_until <= self.now.instant)
-    }
-
     fn begin_turn(&mut self) {
         self.now = self.now.next();
         let second = self.now.seconds();
@@ -274,83 +251,6 @@ impl Worker {
         }
         self.recorder.set_time(&self.now, is_new_second);
         self.arena.clear();
-    }
-
-    /// Reads what is ready everywhere and answers nothing yet.
-    fn read_all(&mut self, ready: &Events) {
-        self.admit_waiting();
-        for token in ready.tokens() {
-            match token {
-                WAKER => self.on_wake(),
-                LISTENERS.. => self.accept((token - LISTENERS) as usize, ACCEPTED),
-                token => self.read(token as usize),
-            }
-        }
-        if self.accepts_again.is_some_and(|time| time <= self.now.instant) {
-            self.accept_again();
-        }
-    }
-
-    fn on_wake(&mut self) {
-        let workers = Arc::clone(&self.setup.workers);
-        let peer = workers.peer(self.setup.index);
-        // Drained first: what is given from now on wakes again.
-        peer.waker().drain();
-        peer.note_turn();
-        for incoming in peer.take_given() {
-            self.admit(incoming);
-        }
-        for Finished { token, job, outcome } in peer.take_finished() {
-            // The connection that asked for it may have left, and another one have the same token.
-            if job.strong_count() > 0 && self.slots.contains(token) {
-                self.events.push((token, Event::JobDone(job, Box::new(outcome))));
-            }
-        }
-        if workers.is_stopping() && !self.is_stopping() {
-            self.begin_to_stop();
-        }
-    }
-
-    fn read(&mut self, token: usize) {
-        match self.slots.get(token).map(|slot| slot.connection.interest()) {
-            Some(Interest::Writable) => self.events.push((token, Event::Ready)),
-            // It waits for the disk: all that epoll has to say then is that the client is gone.
-            Some(Interest::Nothing) => {
-                self.events.push((token, Event::Broken(io::ErrorKind::ConnectionReset)));
-            }
-            Some(_) => self.receive(token),
-            None => {}
-        }
-    }
-
-    /// Receives into the arena. When that is full, or the time for handshakes is over, the rest waits for the next turn:
-    /// epoll will say so again.
-    fn receive(&mut self, token: usize) {
-        let start = self.arena.len();
-        let is_new = self.slots[token].watched.is_none();
-        let is_late = self.slots[token].connection.is_handshaking()
-            && Instant::now() >= self.now.instant + HANDSHAKE_TIME;
-        let event = if is_late || self.arena.capacity() - start < RECEIVED {
-            if !is_new {
-                return;
-            }
-            Event::Ready
-        } else {
-            if self.slots[token].connection.lacks_proxy_header()
-                && let Some(event) = self.read_proxy_header(token)
-            {
-                return self.events.push((token, event));
-            }
-            match self.slots[token].connection.receive(&mut self.arena) {
-                Ok(0) => Event::End,
-                Ok(count) => Event::Received(start..start + count),
-                // A new connection is to be looked at even if it has said nothing, and a session may have read what is
-                // no part of a request.
-                Err(error) if is_transient(&error) => Event::Ready,
-                Err(error) => Event::Broken(error.kind()),
-            }
-        };
-        self.events.push((token, event));
     }
 
     fn answer_all(&mut self) {
@@ -511,33 +411,4 @@ impl Worker {
             self.with_connection(token, Connection::check_time);
         }
     }
-
-    fn close_where(
-        &mut self,
-        condition: impl Fn(&Connection) -> bool,
-        close: impl Fn(&mut Connection, &mut Turn),
-    ) {
-        let chosen = self.slots.iter().filter(|(_, slot)| condition(&slot.connection));
-        let tokens: Vec<usize> = chosen.map(|(token, _)| token).collect();
-        for token in tokens {
-            self.with_connection(token, &close);
-        }
-    }
-
-    /// Whether the server stops and nothing is left to do; at the end of the grace it is made so.
-    fn has_finished(&mut self) -> bool {
-        let Phase::Stopping { ends, .. } = self.phase else { return false };
-        if ends <= self.now.instant {
-            self.close_where(|_| true, |connection, turn| connection.abort(CloseReason::Stopped, turn));
-            self.recorder.flush();
-        }
-        self.slots.is_empty()
-            && self.waiting.is_empty()
-            && self.setup.entrances.is_empty()
-            && self.setup.workers.peer(self.setup.index).stop_taking()
-    }
-}
-
-fn is_transient(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }

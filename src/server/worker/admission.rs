@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 
 use slab::Slab;
 
-use super::{DRAIN_TIME, Entrance, LISTENERS, Phase, Slot, Speech, Worker};
+use super::{Entrance, LISTENERS, Slot, Speech, Worker};
 use crate::server::client::Client;
 use crate::server::close_reason::CloseReason;
-use crate::server::connection::{Connection, Event};
+use crate::server::connection::Connection;
 use crate::server::limits::Refusal;
 use crate::server::remote::{Place, Remote};
 use crate::server::transport::Transport;
@@ -24,7 +24,7 @@ use crate::throttle::Throttle;
 /// Connections that one turn accepts at most; with several workers the others get their share.
 pub(super) const ACCEPTED: usize = 128;
 /// Connections that are accepted at most when the server stops: more than any queue of waiting ones holds.
-const ACCEPTED_AT_THE_END: usize = 65_536;
+pub(super) const ACCEPTED_AT_THE_END: usize = 65_536;
 /// The time for which no connection is accepted after descriptors or memory were short.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Connections that were turned away and may linger, so that a reset does not overtake their 503.
@@ -194,30 +194,6 @@ impl Worker {
     /// Whether one more connection that was not admitted may linger.
     pub(super) fn may_linger(&self) -> bool {
         self.refused <= REFUSED_LINGERING
-    }
-
-    /// Takes the connections that wait already. Once every worker has stopped listening, clients that come later are
-    /// refused instead of waiting in vain.
-    pub(super) fn begin_to_stop(&mut self) {
-        let (now, grace) = (self.now.instant, self.setup.timeouts.grace);
-        self.phase = Phase::Stopping { drain_until: now + DRAIN_TIME.min(grace), ends: now + grace };
-        for index in 0..self.setup.entrances.len() {
-            self.accept(index, ACCEPTED_AT_THE_END);
-        }
-        // Clients of HTTP/2 can be told to send no more.
-        self.close_where(Connection::is_http2, |connection, turn| connection.advance(Event::Ready, turn));
-        if !self.setup.keeps_listening {
-            self.stop_listening();
-        }
-    }
-
-    /// Accepts no more.
-    pub(super) fn stop_listening(&mut self) {
-        let is_paused = self.accepts_again.take().is_some();
-        for entrance in self.setup.entrances.drain(..).filter(|_| !is_paused) {
-            // It is watched: removing it cannot fail.
-            let _ = self.epoll.delete(&*entrance.listener);
-        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Connections that begin with a PROXY header.
 
-use super::{Worker, is_transient};
+use super::Worker;
+use super::reading::is_transient;
 use crate::server::close_reason::CloseReason;
 use crate::server::connection::Event;
 use crate::server::limits::Refusal;
