@@ -1,5 +1,10 @@
 //! Every flag, once, in groups: the doc comments are the help text. A group is handed on whole and read where it
 //! is obeyed.
+//!
+//! A file holds one heading of the help, with the parsers of its values. These are, in the order of the help:
+//! `listening`, `tls`, `proxies`, `access`, `files`, `limits`, `timeouts`, `log`, `watching` and `rights`. `commands`
+//! holds the subcommands and their arguments, and `address` and `networks` the values that flags of several headings
+//! take.
 
 mod access;
 mod address;

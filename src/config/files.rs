@@ -26,6 +26,7 @@ pub struct Files {
     /// Do not compress files that have no such neighbour
     #[arg(long, env = "HTTPD_NO_COMPRESS", value_parser = clap::builder::FalseyValueParser::new())]
     pub no_compress: bool,
+
     /// A field of every response; it may be given several times
     #[arg(long, env = "HTTPD_HEADER", value_name = "NAME: VALUE", value_delimiter = '\n', value_parser = header)]
     pub header: Vec<Header>,
@@ -135,7 +136,7 @@ pub enum Cors {
     Origins(Vec<String>),
 }
 
-/// The name of a file in some folder.
+/// A field, unless the server alone sets it: its name, a colon and its value.
 fn header(text: &str) -> Result<Header, String> {
     let (name, value) = text.split_once(':').ok_or("not a name, a colon and a value")?;
     let value = value.trim_matches([' ', '\t']);
