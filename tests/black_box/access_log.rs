@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 use crate::calendar;
 use crate::client::Client;
 use crate::patience::eventually;
-use crate::server::{Server, unprivileged};
-use crate::site::{Site, WELCOME};
+use crate::server::{Server, after_shell_line, unprivileged};
+use crate::site::{Site, WELCOME, pattern};
 use crate::system;
 
 /// The parts of an access line.
@@ -474,6 +474,23 @@ fn lines_that_were_lost_are_counted() {
         log.read_line(&mut line).expect("a line");
         assert!(parse(line.trim_end()).is_some(), "{what}: {line:?}");
     }
+}
+
+#[test]
+fn a_limit_on_the_size_of_files_costs_lines_and_no_response() {
+    let site = Site::new();
+    site.write("long", pattern(40_000));
+    let log = site.outside("access.log");
+    let command = site.command(&["--file-log", log.to_str().expect("UTF-8")]);
+    // Some kilobytes: how many bytes a unit has differs between shells.
+    let server = Server::start(after_shell_line("ulimit -f 8", &command));
+    for _ in 0..200 {
+        assert!(server.get("/long").body == pattern(40_000));
+    }
+    server.process.errors.await_line(|line| line.contains("the log does not take lines; some are lost"));
+    let text = fs::read_to_string(&log).expect("the log");
+    assert!((1_000..=8 * 1024).contains(&text.len()), "{} bytes", text.len());
+    assert_eq!(server.get("/").text(), WELCOME);
 }
 
 #[test]
