@@ -72,6 +72,23 @@ struct Recorded {
     record: Record,
 }
 
+/// What one connection may send in one turn, of what takes long.
+#[derive(Clone, Copy)]
+struct Turn {
+    /// The offset at which it began.
+    begun: u64,
+    /// When the time of all connections is over.
+    until: Instant,
+}
+
+impl Turn {
+    /// Bytes that are left of a budget after all that is `sent`.
+    fn left(self, sent: u64, now: Instant, budget: u64) -> u64 {
+        let budget = if now < self.until { budget } else { LEAST_BUDGET };
+        budget.saturating_sub(sent - self.begun)
+    }
+}
+
 /// Pieces that are promised and not yet sent, in their order.
 #[derive(Debug, Default)]
 pub(super) struct Output {
@@ -204,59 +221,78 @@ impl Output {
     }
 
     fn send_pieces(&mut self, transport: &mut Transport, ends: bool, until: Instant) -> io::Result<Sent> {
-        let begun = self.sent;
-        // Bytes that may still be sent in this turn, of what takes long.
-        let left = |sent: u64, now: Instant, budget: u64| {
-            let budget = if now < until { budget } else { LEAST_BUDGET };
-            budget.saturating_sub(sent - begun)
-        };
-        while let Some(front) = self.pieces.front() {
-            let result = match front {
-                Piece::Content(representation, range) => match representation.content() {
-                    Content::File(open) => {
-                        let now = Instant::now();
-                        let left = left(self.sent, now, TURN_BUDGET);
-                        if left == 0 {
-                            return Ok(Sent::Part);
-                        }
-                        let count = (range.end - range.start).min(FILE_CHUNK).min(left);
-                        let piece = range.start..range.start + count;
-                        if self.sent + count > self.fetched && !open.is_resident(piece, now) {
-                            return Ok(Sent::NeedsDisk);
-                        }
-                        match transport.send_file(open.file(), range.start, count as usize) {
-                            Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
-                            result => result,
-                        }
-                    }
-                    Content::Memory(bytes) => {
-                        let length = range.end - range.start;
-                        let file = file_of(bytes, range, transport);
-                        let (chunk, budget) = match file {
-                            Some(_) => (FILE_CHUNK, TURN_BUDGET),
-                            None => (MEMORY_CHUNK, MEMORY_BUDGET),
-                        };
-                        let limit = match length <= BATCH as u64 {
-                            true => BATCH as u64,
-                            false => left(self.sent, Instant::now(), budget).min(chunk),
-                        };
-                        match file {
-                            _ if limit == 0 => return Ok(Sent::Part),
-                            Some(file) => transport.send_file(file, range.start, length.min(limit) as usize),
-                            None => self.send_memory(transport, ends, limit),
-                        }
-                    }
-                },
-                Piece::Text(_) => self.send_memory(transport, ends, BATCH as u64),
-            };
-            match result {
-                Ok(count) => self.advance(count),
+        let turn = Turn { begun: self.sent, until };
+        while !self.pieces.is_empty() {
+            match self.send_front(transport, ends, turn) {
+                Ok(Ok(count)) => self.advance(count),
+                Ok(Err(stop)) => return Ok(stop),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Sent::Part),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
         Ok(Sent::All)
+    }
+
+    /// Sends a part of what is at the front, and returns how many bytes; or why that has to wait.
+    fn send_front(
+        &self,
+        transport: &mut Transport,
+        ends: bool,
+        turn: Turn,
+    ) -> io::Result<Result<usize, Sent>> {
+        let Some(Piece::Content(representation, range)) = self.pieces.front() else {
+            return self.send_memory(transport, ends, BATCH as u64).map(Ok);
+        };
+        match representation.content() {
+            Content::File(open) => self.send_open_file(open, range, transport, turn),
+            Content::Memory(bytes) => self.send_content(bytes, range, transport, ends, turn),
+        }
+    }
+
+    fn send_open_file(
+        &self,
+        open: &OpenFile,
+        range: &Range<u64>,
+        transport: &mut Transport,
+        turn: Turn,
+    ) -> io::Result<Result<usize, Sent>> {
+        let now = Instant::now();
+        let count = (range.end - range.start).min(FILE_CHUNK).min(turn.left(self.sent, now, TURN_BUDGET));
+        if count == 0 {
+            return Ok(Err(Sent::Part));
+        }
+        let piece = range.start..range.start + count;
+        if self.sent + count > self.fetched && !open.is_resident(piece, now) {
+            return Ok(Err(Sent::NeedsDisk));
+        }
+        send_file(open.file(), range.start, count, transport).map(Ok)
+    }
+
+    /// Sends a content in memory, copied or from its file. A short one is sent whatever the time.
+    fn send_content(
+        &self,
+        bytes: &InMemory,
+        range: &Range<u64>,
+        transport: &mut Transport,
+        ends: bool,
+        turn: Turn,
+    ) -> io::Result<Result<usize, Sent>> {
+        let length = range.end - range.start;
+        let file = file_of(bytes, range, transport);
+        let (chunk, budget) = match file {
+            Some(_) => (FILE_CHUNK, TURN_BUDGET),
+            None => (MEMORY_CHUNK, MEMORY_BUDGET),
+        };
+        let limit = match length <= BATCH as u64 {
+            true => BATCH as u64,
+            false => turn.left(self.sent, Instant::now(), budget).min(chunk),
+        };
+        match file {
+            _ if limit == 0 => Ok(Err(Sent::Part)),
+            Some(file) => send_file(file, range.start, length.min(limit), transport).map(Ok),
+            None => self.send_memory(transport, ends, limit).map(Ok),
+        }
     }
 
     /// The job that reads what sending needs to go on.
@@ -351,6 +387,17 @@ impl Output {
         let broken = self.recorded.pop_front()?;
         let lacks = broken.end.saturating_sub(self.sent);
         Some((broken.record, broken.length.saturating_sub(lacks)))
+    }
+}
+
+/// Sends bytes of a file from `start` on.
+///
+/// # Errors
+/// The connection's; `UnexpectedEof` when the file ends there.
+fn send_file(file: &File, start: u64, count: u64, transport: &mut Transport) -> io::Result<usize> {
+    match transport.send_file(file, start, count as usize) {
+        Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
+        result => result,
     }
 }
 

@@ -14,6 +14,7 @@ use crate::sys::epoll::{Events, Interest};
 /// The time after which a turn begins no further step of a handshake. One signature takes milliseconds with a long RSA
 /// key, and clients whose handshake is done would have to wait for all of them.
 const HANDSHAKE_TIME: Duration = Duration::from_millis(2);
+
 impl Worker {
     /// Reads what is ready everywhere and answers nothing yet.
     pub(super) fn read_all(&mut self, ready: &Events) {
