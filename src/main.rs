@@ -6,9 +6,10 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use otuserver::commands::{check, completions, healthcheck, man, precompress};
 use otuserver::config::{Command, Config};
-use otuserver::server::report;
+use otuserver::server::{report, survive_file_size_limit};
 
 fn main() -> ExitCode {
+    survive_file_size_limit();
     let config = match Config::read() {
         Ok(config) => config,
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {

@@ -57,7 +57,7 @@ use crate::site::shared::Shared;
 use crate::site::types_file;
 use crate::sys::listener::Listener;
 use crate::sys::process::Process;
-use crate::sys::signal::Signals;
+use crate::sys::signal::{self, Signals};
 use crate::sys::user::{Identity, become_user};
 use admin::Admin;
 use admin::listener::AdminListeners;
@@ -105,6 +105,12 @@ impl<T> Context<T> for io::Result<T> {
     fn context(self, what: impl FnOnce() -> String) -> Result<T, Error> {
         self.map_err(|source| Error { what: what(), source })
     }
+}
+
+/// Makes a limit on the size of files (`ulimit -f`) an error of the write that goes beyond it. Otherwise it would end the
+/// process, in the middle of a file. To be called before anything else, whatever the command.
+pub fn survive_file_size_limit() {
+    signal::ignore_file_size_limit();
 }
 
 /// Serves until a signal says stop. The lines that the log has accepted are written before this returns, unless the log

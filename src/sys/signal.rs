@@ -31,18 +31,21 @@ pub(super) fn block_signals() -> libc::sigset_t {
     }
 }
 
+/// Ignores SIGXFSZ, which would end the process where a file may grow no further (`ulimit -f`). The write then fails.
+pub(crate) fn ignore_file_size_limit() {
+    // SAFETY: the call takes no pointer, and ignoring runs no code of ours.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+}
+
 /// The signals that are read instead of handled.
 #[derive(Debug)]
 pub(crate) struct Signals(File);
 
 impl Signals {
     /// Blocks SIGTERM, SIGINT, SIGHUP and SIGUSR1 for this thread and the ones it starts from now on, and
-    /// opens the descriptor that they are read from. Blocked signals reach process 1 of a container too. SIGXFSZ is
-    /// ignored: a file that may grow no further (`ulimit -f`) is an error of the write.
+    /// opens the descriptor that they are read from. Blocked signals reach process 1 of a container too.
     pub(crate) fn new() -> io::Result<Signals> {
         let set = block_signals();
-        // SAFETY: the call takes no pointer, and ignoring runs no code of ours.
-        unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
         // SAFETY: `set` lives through the call.
         let descriptor = check(unsafe { libc::signalfd(-1, &set, libc::SFD_NONBLOCK | libc::SFD_CLOEXEC) })?;
         // SAFETY: the kernel has just made this descriptor for us, and nothing else owns it.

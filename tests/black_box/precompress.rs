@@ -157,3 +157,20 @@ fn what_an_interrupted_run_has_left_is_not_in_the_way() {
     assert!(site.path("app.js.br").exists() && !site.path(".app.js.br").exists());
     assert!(!site.path(".app.js.zst").exists());
 }
+
+#[test]
+fn a_limit_on_the_size_of_files_leaves_no_half_of_one() {
+    let site = site();
+    site.write("large.json", noise(100_000).iter().map(|byte| format!("{byte},")).collect::<String>());
+    let mut command = server::httpd();
+    command.args(["precompress", "-r"]).arg(site.root());
+    let output = server::after_shell_line("ulimit -f 64", &command).output().expect("run it");
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(text.contains("large.json"), "{text}");
+    let names =
+        fs::read_dir(site.root()).expect("the root").map(|entry| entry.expect("an entry").file_name());
+    let names: Vec<String> = names.map(|name| name.to_string_lossy().into_owned()).collect();
+    assert!(!names.iter().any(|name| name.contains("large.json.") || name == ".large.json"), "{names:?}");
+    assert!(names.iter().any(|name| name == "app.js.br"), "the others are made: {names:?}");
+}
