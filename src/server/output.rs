@@ -72,16 +72,16 @@ struct Recorded {
     record: Record,
 }
 
-/// What one connection may send in one turn, of what takes long.
+/// One connection in one turn: it bounds what takes long to send.
 #[derive(Clone, Copy)]
-struct Turn {
+struct SendingTurn {
     /// The offset at which it began.
     begun: u64,
     /// When the time of all connections is over.
     until: Instant,
 }
 
-impl Turn {
+impl SendingTurn {
     /// Bytes that are left of a budget after all that is `sent`.
     fn left(self, sent: u64, now: Instant, budget: u64) -> u64 {
         let budget = if now < self.until { budget } else { LEAST_BUDGET };
@@ -221,7 +221,7 @@ impl Output {
     }
 
     fn send_pieces(&mut self, transport: &mut Transport, ends: bool, until: Instant) -> io::Result<Sent> {
-        let turn = Turn { begun: self.sent, until };
+        let turn = SendingTurn { begun: self.sent, until };
         while !self.pieces.is_empty() {
             match self.send_front(transport, ends, turn) {
                 Ok(Ok(count)) => self.advance(count),
@@ -239,7 +239,7 @@ impl Output {
         &self,
         transport: &mut Transport,
         ends: bool,
-        turn: Turn,
+        turn: SendingTurn,
     ) -> io::Result<Result<usize, Sent>> {
         let Some(Piece::Content(representation, range)) = self.pieces.front() else {
             return self.send_memory(transport, ends, BATCH as u64).map(Ok);
@@ -255,7 +255,7 @@ impl Output {
         open: &OpenFile,
         range: &Range<u64>,
         transport: &mut Transport,
-        turn: Turn,
+        turn: SendingTurn,
     ) -> io::Result<Result<usize, Sent>> {
         let now = Instant::now();
         let count = (range.end - range.start).min(FILE_CHUNK).min(turn.left(self.sent, now, TURN_BUDGET));
@@ -276,7 +276,7 @@ impl Output {
         range: &Range<u64>,
         transport: &mut Transport,
         ends: bool,
-        turn: Turn,
+        turn: SendingTurn,
     ) -> io::Result<Result<usize, Sent>> {
         let length = range.end - range.start;
         let file = file_of(bytes, range, transport);
